@@ -1,0 +1,111 @@
+"""Real databases for every test that asks: an SQLite file, and a database of its own on a real PostgreSQL server.
+
+`UMS_TEST_POSTGRES` and `UMS_TEST_REDIS` say where the servers are. Without them those tests are skipped, visibly;
+with `UMS_TEST_SERVERS=required` (as in CI) a missing server is a failure.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import redis
+
+from ums.database import opened
+from ums.database.upgrade import upgrade
+from ums.settings import Settings
+
+POSTGRES = os.environ.get("UMS_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
+REDIS = os.environ.get("UMS_TEST_REDIS", "redis://127.0.0.1:6379")
+
+
+def unavailable(what: str, error: Exception) -> None:
+    """Skip, or fail where the servers are required."""
+    message = f"no {what}: {error}"
+    if os.environ.get("UMS_TEST_SERVERS") == "required":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with the schema and nothing in it, to be copied."""
+    root = tmp_path_factory.mktemp("empty")
+    asyncio.run(upgrade(Settings(root=root, config=root, database_url="sqlite://ums.db")))
+    return root / "ums.db"
+
+
+async def _sql(statement: str) -> None:
+    connection = await asyncpg.connect(POSTGRES)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _database(name: str) -> str:
+    return POSTGRES.rpartition("/")[0] + f"/{name}"
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a PostgreSQL database with the schema and nothing in it, to be used as a template."""
+    name = f"ums_empty_{uuid4().hex[:12]}"
+    try:
+        asyncio.run(_sql(f"CREATE DATABASE {name}"))
+    except OSError as error:
+        unavailable("PostgreSQL", error)
+    root = tmp_path_factory.mktemp("postgres")
+    asyncio.run(upgrade(Settings(root=root, config=root, database_url=_database(name))))
+    yield name
+    asyncio.run(_sql(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def sqlite_settings(empty_sqlite: Path, tmp_path: Path) -> Settings:
+    """An installation on its own SQLite file, in the test's folder."""
+    shutil.copy(empty_sqlite, tmp_path / "ums.db")
+    return Settings(
+        root=tmp_path, config=tmp_path / "config", database_url="sqlite://ums.db", queue_url="sqlite://queue.db"
+    )
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A Redis database of this test run's own kind, emptied before and after."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url = f"{REDIS}/{9 + worker % 6}"
+    with redis.Redis.from_url(url) as client:
+        try:
+            client.flushdb()
+        except redis.ConnectionError as error:
+            unavailable("Redis", error)
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture
+def postgres_settings(empty_postgres: str, tmp_path: Path, redis_url: str) -> Iterator[Settings]:
+    """An installation on its own PostgreSQL database and on Redis."""
+    name = f"ums_test_{uuid4().hex[:12]}"
+    asyncio.run(_sql(f"CREATE DATABASE {name} TEMPLATE {empty_postgres}"))
+    yield Settings(root=tmp_path, config=tmp_path / "config", database_url=_database(name), queue_url=redis_url)
+    asyncio.run(_sql(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """An installation with an empty database, once on SQLite and once on PostgreSQL with Redis."""
+    made: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return made
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Settings]:
+    """`settings`, with its database open for this test."""
+    async with opened(settings):
+        yield settings

@@ -1,0 +1,13 @@
+"""The tables, by owner: config (the files), people (the upload API), traffic (the engine).
+
+A table's docstring becomes its comment in the database, and Tortoise splits DDL at semicolons: none in there, please.
+"""
+
+from ums.models.config import Resource, ResourceVersion, Revision, StoredSecret
+from ums.models.people import Address, Tag, User
+from ums.models.traffic import Attempt, Batch, Count, Delivery, Message, Recipient, WaitingReceipt
+
+__all__ = [
+    "Address", "Attempt", "Batch", "Count", "Delivery", "Message", "Recipient", "Resource", "ResourceVersion",
+    "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt",
+]  # fmt: skip

@@ -1,0 +1,208 @@
+"""What the engine owns: messages, their recipients, deliveries and batches, and the counters.
+
+Ids of recipients and deliveries are `(message id << 32) + n`: the rows of a message lie side by side, a batch is a
+plain range of ids, and nothing needs an index on the message. All times are milliseconds since the epoch, UTC.
+"""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from ums.models.indexes import IndexWhere
+
+
+class Message(Model):
+    """One send, pinned to the revision under which it was accepted."""
+
+    id = fields.IntField(primary_key=True)
+    channel = fields.CharField(80)
+    revision = fields.IntField()
+    created_at = fields.BigIntField()
+    priority = fields.SmallIntField()
+    state = fields.CharField(20)
+    """A `MessageState` value."""
+    audience: dict[str, Any] = fields.JSONField()
+    """As the caller gave it: `{"broadcast": true}`, `{"users": {...}}` or `{"addresses": [...]}`."""
+    content: dict[str, Any] = fields.JSONField()
+    """Rendered: `{channel type: content}`."""
+    template = fields.CharField(80, default="")
+    policy = fields.CharField(80, default="")
+    steps: list[list[str]] = fields.JSONField()
+    """DeliveryChannel codes of each step; a send without a policy has one step."""
+    send_no = fields.CharField(120, default="")
+    owner = fields.CharField(80, default="")
+    idempotency_key: str | None = fields.CharField(120, null=True)
+    input_hash = fields.CharField(64, default="")
+
+    send_at = fields.BigIntField()
+    due_at: int | None = fields.BigIntField(null=True)
+    """When a worker must next look at it: to expand its audience, or to take policy steps. Null: nothing to do."""
+    lease_until = fields.BigIntField(default=0)
+    lease_token = fields.CharField(32, default="")
+    expanded = fields.BooleanField(default=False)
+    cursor = fields.BigIntField(default=0)
+    """Expansion got this far: the last user id (or the position in the list of addresses) that was worked out."""
+    recipients = fields.BigIntField(default=0)
+    deliveries = fields.BigIntField(default=0)
+    """How many rows of each were given out: the next id is `(id << 32) + this + 1`."""
+
+    class Meta:
+        table = "message"
+        unique_together = (("channel", "idempotency_key"),)
+        indexes = (
+            IndexWhere(fields=("priority", "due_at"), name="message_due", where="due_at IS NOT NULL"),
+            Index(fields=("channel", "id"), name="message_history"),
+        )
+
+
+class Recipient(Model):
+    """One person (or one direct address) of a message."""
+
+    id = fields.BigIntField(primary_key=True, generated=False)
+    message_id = fields.IntField()
+    user_id: int | None = fields.BigIntField(null=True)
+    """`User.id`; null for a direct address. No foreign key: history outlives the person."""
+    target = fields.CharField(320)
+    """The userId, or the direct address."""
+    state = fields.SmallIntField(default=0)
+    """The best `State` of its deliveries, or LOST."""
+    reason = fields.CharField(20, default="")
+    step = fields.SmallIntField(default=0)
+    """The policy step that was reached, from 0."""
+    next_check_at: int | None = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "recipient"
+        indexes = (
+            Index(fields=("user_id",), name="recipient_user"),
+            IndexWhere(
+                fields=("message_id", "next_check_at"), name="recipient_check", where="next_check_at IS NOT NULL"
+            ),
+        )
+
+
+class Delivery(Model):
+    """One address of one recipient on one DeliveryChannel. Only `ums.messaging.ledger` changes it."""
+
+    id = fields.BigIntField(primary_key=True, generated=False)
+    recipient_id = fields.BigIntField()
+    delivery_channel = fields.CharField(80)
+    step = fields.SmallIntField(default=0)
+    address = fields.CharField(320)
+    state = fields.SmallIntField(default=0)
+    reason = fields.CharField(20, default="")
+    code = fields.CharField(40, default="")
+    words = fields.TextField(default="")
+    """What the provider said, when it failed."""
+    provider_id: str | None = fields.CharField(120, null=True)
+    """The provider's id of this one target, where it gives one; else the id stands on the `Attempt`."""
+    planned_at = fields.BigIntField()
+    submitted_at: int | None = fields.BigIntField(null=True)
+    delivered_at: int | None = fields.BigIntField(null=True)
+    clicked_at: int | None = fields.BigIntField(null=True)
+    failed_at: int | None = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "delivery"
+        indexes = (
+            Index(fields=("recipient_id",), name="delivery_recipient"),
+            Index(fields=("address",), name="delivery_address"),
+            IndexWhere(fields=("provider_id",), name="delivery_provider_id", where="provider_id IS NOT NULL"),
+        )
+
+
+class Batch(Model):
+    """A range of deliveries of one DeliveryChannel that goes out in one call: the unit of lease and retry.
+
+    A repeat takes those of the range that are still planned, so nothing is ever regrouped.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    message_id = fields.IntField()
+    delivery_channel = fields.CharField(80)
+    priority = fields.SmallIntField()
+    first_id = fields.BigIntField()
+    last_id = fields.BigIntField()
+    due_at = fields.BigIntField()
+    deadline_at = fields.BigIntField()
+    """What is still planned then has failed."""
+    lease_until = fields.BigIntField(default=0)
+    lease_token = fields.CharField(32, default="")
+    attempts = fields.SmallIntField(default=0)
+    request_key = fields.CharField(120, default="")
+    """The provider's idempotency key, kept before the first attempt and used by every attempt."""
+    done_at: int | None = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "batch"
+        indexes = (
+            IndexWhere(fields=("priority", "due_at"), name="batch_due", where="done_at IS NULL"),
+            Index(fields=("message_id",), name="batch_message"),
+        )
+
+
+class Attempt(Model):
+    """One call to a provider: the engineers' log, and the key by which receipts find their deliveries."""
+
+    id = fields.BigIntField(primary_key=True)
+    batch_id = fields.BigIntField()
+    delivery_channel = fields.CharField(80)
+    number = fields.SmallIntField()
+    started_at = fields.BigIntField()
+    took_ms = fields.IntField()
+    targets = fields.IntField()
+    verdict = fields.CharField(20)
+    """`answered`, `busy`, `refused` or `unknown`."""
+    code = fields.CharField(40, default="")
+    words = fields.TextField(default="")
+    provider_id: str | None = fields.CharField(120, null=True)
+    """The provider's id of the whole batch, where it gives one."""
+    worker = fields.CharField(80, default="")
+
+    class Meta:
+        table = "attempt"
+        indexes = (
+            Index(fields=("batch_id",), name="attempt_batch"),
+            IndexWhere(
+                fields=("delivery_channel", "provider_id"), name="attempt_provider_id", where="provider_id IS NOT NULL"
+            ),
+        )
+
+
+class Count(Model):
+    """How many deliveries of a DeliveryChannel stand at a state, for a reason: moved with the rows themselves.
+
+    `delivery_channel = ''` counts recipients. Every funnel and every list of losses is read from here.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    message_id = fields.IntField()
+    delivery_channel = fields.CharField(80)
+    state = fields.SmallIntField()
+    reason = fields.CharField(20)
+    number = fields.BigIntField()
+
+    class Meta:
+        table = "message_count"
+        unique_together = (("message_id", "delivery_channel", "state", "reason"),)
+
+
+class WaitingReceipt(Model):
+    """A receipt that came before the answer of the submit it speaks of, applied when that answer is recorded."""
+
+    id = fields.BigIntField(primary_key=True)
+    delivery_channel = fields.CharField(80)
+    provider_id = fields.CharField(120)
+    address = fields.CharField(320)
+    state = fields.SmallIntField()
+    reason = fields.CharField(20, default="")
+    code = fields.CharField(40, default="")
+    words = fields.TextField(default="")
+    at = fields.BigIntField()
+    received_at = fields.BigIntField()
+
+    class Meta:
+        table = "waiting_receipt"
+        indexes = (Index(fields=("delivery_channel", "provider_id"), name="waiting_receipt_match"),)

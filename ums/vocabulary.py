@@ -1,0 +1,121 @@
+"""The words of UMS, one per thing, from the YAML key to the table column to the GraphQL field."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+Clock = Callable[[], int]
+"""Milliseconds since the epoch, UTC. Every time in UMS is such a number; it is passed in, never patched."""
+
+
+def system_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class SandboxAddress:
+    """Where the stand-ins of all providers listen: HTTP on one port, the others at fixed distances from it."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, address: str) -> "SandboxAddress":
+        """Of `host:port`."""
+        host, _, port = address.rpartition(":")
+        return cls(host or "127.0.0.1", int(port))
+
+    @property
+    def http(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def smtp_port(self) -> int:
+        """Plain, with STARTTLS offered."""
+        return self.port + 25
+
+    @property
+    def smtps_port(self) -> int:
+        """TLS from the first byte."""
+        return self.port + 65
+
+
+class ChannelType(Enum):
+    """What kind of address a DeliveryChannel reaches; the value is the key used in YAML and in the API."""
+
+    APP = "app"
+    WECHAT_OA = "wechatOa"
+    WECHAT_MP = "wechatMp"
+    SMS = "sms"
+    EMAIL = "email"
+    ALIPAY_LIFE = "alipayLife"
+    DINGTALK = "dingtalk"
+    WECOM = "wecom"
+
+
+class Priority(IntEnum):
+    """A lane of its own for each; the numbers are those of the reference product's API."""
+
+    HIGH = 1
+    MEDIUM = 2
+    LOW = 3
+
+
+class State(IntEnum):
+    """Where a delivery (or, as the best of its deliveries, a recipient) stands.
+
+    The order is the rule: a state only ever gives way to a higher one, so a repeated or late report changes
+    nothing, and a good outcome outranks the failure it disproves (undelivered, then delivered, is delivered).
+    """
+
+    PLANNED = 0
+    LOST = 5
+    """A recipient only: filtered out before anything was sent (no address, ...)."""
+    UNKNOWN = 10
+    """Submitted perhaps: the provider's answer never came."""
+    INVALID = 20
+    """The provider filtered the address out: a loss between planned and effective."""
+    REFUSED = 30
+    """The provider did not accept it: a loss between effective and sent."""
+    RECALLED = 35
+    SUBMITTED = 40
+    UNDELIVERED = 50
+    """A receipt said so: a loss between sent and delivered."""
+    DELIVERED = 60
+    CLICKED = 70
+
+
+class Proof(Enum):
+    """What `delivered` is worth on a platform."""
+
+    REAL = "real"
+    """The device or the carrier said so, by a receipt."""
+    ACCEPTED = "accepted"
+    """A server took it; nobody knows more."""
+
+
+class Reason(Enum):
+    """Why a target was lost, in our words; the provider's own code and words are kept beside it."""
+
+    UNKNOWN_USER = "unknown_user"
+    NO_ADDRESS = "no_address"
+    DUPLICATE = "duplicate"
+    INVALID_ADDRESS = "invalid_address"
+    UNSUBSCRIBED = "unsubscribed"
+    CONTENT = "content"
+    ACCOUNT = "account"
+    TOO_LATE = "too_late"
+    PROVIDER = "provider"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+class MessageState(Enum):
+    """Where a message as a whole stands."""
+
+    WAITING = "waiting"
+    """Accepted; its audience is not worked out yet (large, or its time has not come)."""
+    SENDING = "sending"
+    DONE = "done"
+    """Nothing is left to send and no policy step can come; receipts may still arrive."""
