@@ -70,7 +70,10 @@ def sqlite_settings(empty_sqlite: Path, tmp_path: Path) -> Settings:
     """An installation on its own SQLite file, in the test's folder."""
     shutil.copy(empty_sqlite, tmp_path / "ums.db")
     return Settings(
-        root=tmp_path, config=tmp_path / "config", database_url="sqlite://ums.db", queue_url="sqlite://queue.db"
+        root=tmp_path,
+        config=tmp_path / "config",
+        database_url="sqlite://ums.db",
+        queue_url="sqlite://queue.db",
     )
 
 

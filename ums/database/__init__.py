@@ -1,13 +1,14 @@
 """Opening the database, transactions, and SQL that reads the same on SQLite and PostgreSQL."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connections
 from tortoise.context import TortoiseContext
@@ -60,7 +61,10 @@ def _sqlite(settings: Settings) -> dict[str, Any]:
         file.parent.mkdir(parents=True, exist_ok=True)
     # FULL: an accepted message survives a power cut, not only a killed process.
     pragmas = {"busy_timeout": 10_000, "synchronous": "FULL", "journal_size_limit": 67_108_864}
-    return {"engine": "ums.database.sqlite_engine", "credentials": {"file_path": str(file or ":memory:"), **pragmas}}
+    return {
+        "engine": "ums.database.sqlite_engine",
+        "credentials": {"file_path": str(file or ":memory:"), **pragmas},
+    }
 
 
 def _postgres(database_url: str) -> dict[str, Any]:
@@ -105,6 +109,11 @@ async def execute(on: BaseDBAsyncClient, statement: str, *values: Any) -> int:
 
 async def execute_many(on: BaseDBAsyncClient, statement: str, rows: Sequence[Sequence[Any]]) -> None:
     await on.execute_many(dialect(statement, sqlite=is_sqlite(on)), [list(row) for row in rows])
+
+
+def rows(values: Iterable[Sequence[Any]]) -> str:
+    """The parameter behind `ROWS($n: ...)`: many rows in one statement."""
+    return orjson.dumps(list(values)).decode()
 
 
 _ROWS = re.compile(r"ROWS\(\$(\d+): ([^)]*)\)")

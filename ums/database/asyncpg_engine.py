@@ -1,4 +1,4 @@
-"""Tortoise's asyncpg engine with one thing mended: a task cancelled while it enters a transaction gives its connection back."""
+"""Tortoise's asyncpg engine with one thing mended: a task cancelled on entering a transaction leaks no connection."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """`ums db upgrade`: the schema, brought to what this version of UMS needs.
 
-Tortoise's migrations run as they are on PostgreSQL. On SQLite a changed column means a rebuilt table, and the rebuild drops
-child rows (through ON DELETE CASCADE) and indexes; so there the file is copied first, foreign keys are off meanwhile,
-missing indexes are made again, and everything is checked before the lock is let go.
+Tortoise's migrations run as they are on PostgreSQL. On SQLite a changed column means a rebuilt table, and the rebuild
+drops child rows (through ON DELETE CASCADE) and indexes; so there the file is copied first, foreign keys are off
+meanwhile, missing indexes are made again, and everything is checked before the lock is let go.
 """
 
 import asyncio

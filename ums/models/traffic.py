@@ -29,11 +29,11 @@ class Message(Model):
     """Rendered: `{channel type: content}`."""
     template = fields.CharField(80, default="")
     policy = fields.CharField(80, default="")
-    steps: list[list[str]] = fields.JSONField()
-    """DeliveryChannel codes of each step; a send without a policy has one step."""
+    steps: list[dict[str, Any]] = fields.JSONField()
+    """The canonical steps of its SendPolicy, `[{"send": [code], "when": {...}}]`; without one: one step."""
     send_no = fields.CharField(120, default="")
     owner = fields.CharField(80, default="")
-    idempotency_key: str | None = fields.CharField(120, null=True)
+    idempotency_key = fields.CharField(120, null=True)
     input_hash = fields.CharField(64, default="")
 
     send_at = fields.BigIntField()
@@ -78,7 +78,9 @@ class Recipient(Model):
         indexes = (
             Index(fields=("user_id",), name="recipient_user"),
             IndexWhere(
-                fields=("message_id", "next_check_at"), name="recipient_check", where="next_check_at IS NOT NULL"
+                fields=("message_id", "next_check_at"),
+                name="recipient_check",
+                where="next_check_at IS NOT NULL",
             ),
         )
 
@@ -96,7 +98,7 @@ class Delivery(Model):
     code = fields.CharField(40, default="")
     words = fields.TextField(default="")
     """What the provider said, when it failed."""
-    provider_id: str | None = fields.CharField(120, null=True)
+    provider_id = fields.CharField(120, null=True)
     """The provider's id of this one target, where it gives one; else the id stands on the `Attempt`."""
     planned_at = fields.BigIntField()
     submitted_at: int | None = fields.BigIntField(null=True)
@@ -157,7 +159,7 @@ class Attempt(Model):
     """`answered`, `busy`, `refused` or `unknown`."""
     code = fields.CharField(40, default="")
     words = fields.TextField(default="")
-    provider_id: str | None = fields.CharField(120, null=True)
+    provider_id = fields.CharField(120, null=True)
     """The provider's id of the whole batch, where it gives one."""
     worker = fields.CharField(80, default="")
 
@@ -166,7 +168,9 @@ class Attempt(Model):
         indexes = (
             Index(fields=("batch_id",), name="attempt_batch"),
             IndexWhere(
-                fields=("delivery_channel", "provider_id"), name="attempt_provider_id", where="provider_id IS NOT NULL"
+                fields=("delivery_channel", "provider_id"),
+                name="attempt_provider_id",
+                where="provider_id IS NOT NULL",
             ),
         )
 

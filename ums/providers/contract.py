@@ -48,8 +48,8 @@ class Submission:
 class Outcome:
     """What became of one target.
 
-    `state` is SUBMITTED, DELIVERED (where the provider's answer is all the delivery receipt there is), INVALID, REFUSED,
-    UNKNOWN, or PLANNED: not now, try this one again. `code` and `words` are the provider's own.
+    `state` is SUBMITTED, DELIVERED (where the provider's answer is all the delivery receipt there is), INVALID,
+    REFUSED, UNKNOWN, or PLANNED: not now, try this one again. `code` and `words` are the provider's own.
     """
 
     id: int
@@ -133,5 +133,5 @@ class Provider(ABC):
         """
         raise NotImplementedError(f"{self.platform} posts no receipts")
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - most providers hold nothing of their own
         """Let go of pooled connections of its own; the HTTP session is not its own."""

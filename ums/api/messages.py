@@ -1,0 +1,239 @@
+"""Messages read back: `message`, `messages`, `lifecycle`."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from strawberry.scalars import JSON
+
+from ums import models
+from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, position
+from ums.messaging import history
+from ums.vocabulary import MessageState, Priority, State
+
+
+@strawberry.type(description="How many came how far; each number contains those after it.")
+class Funnel:
+    planned: int
+    effective: int
+    sent: int
+    delivered: int
+    clicked: int
+    delivery_rate: float | None = strawberry.field(description="delivered / sent")
+    click_rate: float | None = strawberry.field(description="clicked / delivered")
+
+    @classmethod
+    def of(cls, funnel: history.Funnel) -> "Funnel":
+        return cls(
+            planned=funnel.planned, effective=funnel.effective, sent=funnel.sent, delivered=funnel.delivered,
+            clicked=funnel.clicked, delivery_rate=funnel.delivery_rate, click_rate=funnel.click_rate,
+        )  # fmt: skip
+
+
+@strawberry.type
+class DeliveryChannelFunnel:
+    delivery_channel: str
+    funnel: Funnel
+
+
+@strawberry.type(description="Targets that came no further; without a DeliveryChannel: users, lost before sending.")
+class Loss:
+    delivery_channel: str | None
+    stage: str
+    reason: str
+    number: int
+
+
+@strawberry.type
+class Delivery:
+    id: strawberry.ID
+    delivery_channel: str
+    address: str
+    state: State
+    reason: str
+    code: str = strawberry.field(description="The provider's own.")
+    words: str = strawberry.field(description="The provider's own.")
+    step: int
+    submitted_at: datetime | None
+    delivered_at: datetime | None
+    clicked_at: datetime | None
+    failed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: models.Delivery) -> "Delivery":
+        return cls(
+            id=strawberry.ID(str(row.id)), delivery_channel=row.delivery_channel, address=row.address,
+            state=State(row.state), reason=row.reason, code=row.code, words=row.words, step=row.step,
+            submitted_at=maybe_moment(row.submitted_at), delivered_at=maybe_moment(row.delivered_at),
+            clicked_at=maybe_moment(row.clicked_at), failed_at=maybe_moment(row.failed_at),
+        )  # fmt: skip
+
+
+@strawberry.type
+class Message:
+    row: strawberry.Private[models.Message]
+    id: strawberry.ID
+    channel: str
+    state: MessageState
+    priority: Priority
+    revision: int = strawberry.field(description="The configuration that it was accepted under and is pinned to.")
+    template: str
+    policy: str
+    owner: str
+    send_no: str
+    created_at: datetime
+    send_at: datetime
+    content: JSON = strawberry.field(description="Rendered, by channel type.")
+
+    @classmethod
+    def of(cls, row: models.Message) -> "Message":
+        return cls(
+            row=row, id=strawberry.ID(str(row.id)), channel=row.channel, state=MessageState(row.state),
+            priority=Priority(row.priority), revision=row.revision, template=row.template, policy=row.policy,
+            owner=row.owner, send_no=row.send_no, created_at=moment(row.created_at), send_at=moment(row.send_at),
+            content=JSON(row.content),
+        )  # fmt: skip
+
+    @strawberry.field(description="The funnel of natural persons; a direct address counts as one.")
+    async def users(self, info: Info) -> Funnel:
+        return Funnel.of((await info.context.numbers.load(self.row.id)).users)
+
+    @strawberry.field(description="The funnel of addresses, per DeliveryChannel.")
+    async def delivery_channels(self, info: Info) -> list[DeliveryChannelFunnel]:
+        numbers = await info.context.numbers.load(self.row.id)
+        found = numbers.delivery_channels.items()
+        return [DeliveryChannelFunnel(delivery_channel=code, funnel=Funnel.of(funnel)) for code, funnel in found]
+
+    @strawberry.field
+    async def losses(self, info: Info) -> list[Loss]:
+        numbers = await info.context.numbers.load(self.row.id)
+        return [
+            Loss(
+                delivery_channel=loss.delivery_channel or None,
+                stage=loss.stage,
+                reason=loss.reason,
+                number=loss.number,
+            )
+            for loss in numbers.losses
+        ]
+
+    @strawberry.field
+    async def deliveries(self, first: int = 100, after: str | None = None) -> Connection[Delivery]:
+        rows = await history.deliveries(self.row.id, first=limited(first), after_id=position(after))
+        return connection([(row.id, Delivery.of(row)) for row in rows], first)
+
+
+@strawberry.input(description="What is left out does not narrow.")
+class MessageFilter:
+    state: MessageState | None = None
+    priority: Priority | None = None
+    template: str | None = None
+    policy: str | None = None
+    send_no: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@strawberry.type
+class Event:
+    at: datetime
+    what: str
+    delivery_channel: str
+    address: str
+    step: int
+    detail: str
+
+
+@strawberry.type(description="One call to a provider.")
+class Attempt:
+    started_at: datetime
+    took_ms: int
+    delivery_channel: str
+    batch: strawberry.ID
+    number: int
+    targets: int
+    verdict: str = strawberry.field(description="answered, busy, refused or unknown")
+    code: str
+    words: str
+    provider_id: str | None
+    request_key: str = strawberry.field(description="The provider's idempotency key, the same for every repeat.")
+    worker: str
+
+
+@strawberry.type(description="The life story of one target under one message.")
+class Lifecycle:
+    target: str
+    state: State
+    reason: str
+    step: int
+    next_check_at: datetime | None = strawberry.field(description="When the policy looks at this person again.")
+    progress: list[Event] = strawberry.field(description="For operators.")
+    log: list[Attempt] = strawberry.field(description="For engineers.")
+
+    @classmethod
+    def of(cls, story: history.Story) -> "Lifecycle":
+        progress = [
+            Event(
+                at=moment(e.at), what=e.what, delivery_channel=e.delivery_channel, address=e.address, step=e.step,
+                detail=e.detail,
+            )
+            for e in story.progress
+        ]  # fmt: skip
+        return cls(
+            target=story.target, state=story.state, reason=story.reason, step=story.step,
+            next_check_at=maybe_moment(story.next_check_at), progress=progress, log=[_attempt(a) for a in story.log],
+        )  # fmt: skip
+
+
+def _attempt(row: history.AttemptRow) -> Attempt:
+    return Attempt(
+        started_at=moment(row["started_at"]), took_ms=row["took_ms"], delivery_channel=row["delivery_channel"],
+        batch=strawberry.ID(str(row["batch_id"])), number=row["number"], targets=row["targets"],
+        verdict=row["verdict"], code=row["code"], words=row["words"], provider_id=row["provider_id"],
+        request_key=row["request_key"], worker=row["worker"],
+    )  # fmt: skip
+
+
+@strawberry.type
+class MessagesQuery:
+    @strawberry.field
+    async def message(self, info: Info, id: strawberry.ID) -> Message | None:  # noqa: A002  # GraphQL's own word
+        row = await _own(info, id)
+        return Message.of(row) if row else None
+
+    @strawberry.field(description="The newest first.")
+    async def messages(
+        self,
+        info: Info,
+        narrow: Annotated[MessageFilter | None, strawberry.argument(name="filter")] = None,
+        first: int = 20,
+        after: str | None = None,
+    ) -> Connection[Message]:
+        name = info.context.channel["name"]
+        narrowed = _narrowed(narrow or MessageFilter())
+        rows = await history.page(name, first=limited(first), before_id=position(after), filters=narrowed)
+        return connection([(row.id, Message.of(row)) for row in rows], first)
+
+    @strawberry.field(description="`target` is a userId or a direct address.")
+    async def lifecycle(self, info: Info, message_id: strawberry.ID, target: str) -> list[Lifecycle]:
+        row = await _own(info, message_id)
+        return [Lifecycle.of(story) for story in await history.lifecycle(row, target)] if row else []
+
+
+async def _own(info: Info, message_id: str) -> models.Message | None:
+    """The message, if it is the calling Channel's; another's is as if it were not there."""
+    name = info.context.channel["name"]
+    return await models.Message.get_or_none(id=int(message_id), channel=name) if message_id.isdecimal() else None
+
+
+def _narrowed(given: MessageFilter) -> history.Filters:
+    same = {
+        "state": given.state.value if given.state else None,
+        "priority": int(given.priority) if given.priority else None,
+        "template": given.template,
+        "policy": given.policy,
+        "send_no": given.send_no,
+        "created_at__gte": milliseconds(given.created_from) if given.created_from else None,
+        "created_at__lt": milliseconds(given.created_before) if given.created_before else None,
+    }
+    return {name: value for name, value in same.items() if value is not None}

@@ -1,0 +1,120 @@
+"""The GraphQL schema, put together, and the HTTP endpoint that serves it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import strawberry
+import structlog
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.dataloader import DataLoader
+from strawberry.extensions import (
+    AddValidationRules,
+    MaskErrors,
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    ParserCache,
+    QueryDepthLimiter,
+    ValidationCache,
+)
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from ums.api.caller import authenticate
+from ums.api.config import ConfigQuery
+from ums.api.messages import MessagesQuery
+from ums.api.people import PeopleMutation
+from ums.api.sending import SendingMutation
+from ums.api.words import Context
+from ums.errors import SecretMissing, Unauthorized
+from ums.messaging.engine import Engine
+from ums.messaging.history import Numbers, numbers
+
+log = structlog.get_logger()
+
+
+@strawberry.type
+class Query(MessagesQuery, ConfigQuery):
+    """What is and what was."""
+
+
+@strawberry.type
+class Mutation(SendingMutation, PeopleMutation):
+    """What shall happen."""
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log our own faults, not the caller's: strawberry would print every typo in a query with a traceback."""
+        super().process_errors([e for e in errors if _is_unexpected(e)], execution_context)
+
+
+def _is_unexpected(error: GraphQLError) -> bool:
+    return error.original_error is not None and not isinstance(error.original_error, GraphQLError)
+
+
+# Built once: the limiters make new rule classes each time, and the validation cache keys on the classes.
+_RULES = [*QueryDepthLimiter(10).validation_rules, *MaxAliasesLimiter(15).validation_rules]
+
+schema = _Schema(
+    Query,
+    Mutation,
+    config=StrawberryConfig(disable_field_suggestions=False),
+    extensions=[
+        lambda: MaxTokensLimiter(4000),
+        lambda: AddValidationRules(_RULES),
+        lambda: ParserCache(maxsize=512),
+        lambda: ValidationCache(maxsize=512),
+        lambda: MaskErrors(_is_unexpected),
+    ],
+)
+
+
+class Endpoint(GraphQL[Context, None]):
+    """`/graphql`: nobody gets in without credentials, not even to the query editor."""
+
+    engine: Engine
+    """Given when the application starts; it belongs to the server's event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(schema, graphql_ide="graphiql", allow_queries_via_get=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            try:
+                scope["caller"] = await authenticate(self.engine, request.headers.get("authorization"))
+            except Unauthorized as error:
+                refusal = _refusal(401, "UNAUTHORIZED", str(error))
+                return await refusal(scope, receive, send)
+            except SecretMissing as error:
+                log.error("caller_not_checked", error=str(error))
+                refusal = _refusal(
+                    503, "SECRET_MISSING", "the operator has not given this server the secret to compare"
+                )
+                return await refusal(scope, receive, send)
+        return await super().__call__(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
+        return Context(self.engine, request.scope["caller"], DataLoader(load_fn=_load_numbers))
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    def decode_json(self, data: str | bytes) -> Any:
+        return orjson.loads(data)
+
+
+def _refusal(status: int, code: str, message: str) -> JSONResponse:
+    headers = {"www-authenticate": 'Basic realm="UMS"'} if status == 401 else {}  # so that a browser asks
+    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)
+
+
+async def _load_numbers(message_ids: list[int]) -> Sequence[Numbers]:
+    found = await numbers(message_ids)
+    return [found[message_id] for message_id in message_ids]

@@ -1,0 +1,129 @@
+"""`sendMessage`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from ums.api.messages import Message
+from ums.api.words import Info, Problem, milliseconds
+from ums.errors import CallerRefused
+from ums.messaging.draft import SendRequest
+from ums.messaging.send import send
+from ums.vocabulary import ChannelType, Priority
+
+
+@strawberry.input(description="People, by name or by tag; the union, and each person once.")
+class UsersInput:
+    user_ids: list[str] | None = strawberry.field(default=None, description="At most 1,000.")
+    tags: list[str] | None = strawberry.field(default=None, description="At most 20; any of them.")
+
+
+@strawberry.input(description="Direct addresses, outside the user system; no policy applies to them.")
+class AddressesInput:
+    type: ChannelType
+    addresses: list[str] = strawberry.field(description="At most 1,000.")
+    delivery_channel: str | None = strawberry.field(
+        default=None, description="May be left out when the Channel has only one of the type."
+    )
+
+
+@strawberry.input(one_of=True)
+class AudienceInput:
+    broadcast: bool | None = strawberry.field(default=strawberry.UNSET, description="Everybody in the user system.")
+    users: UsersInput | None = strawberry.UNSET
+    addresses: list[AddressesInput] | None = strawberry.UNSET
+
+
+@strawberry.input(description="For each type the content that its provider takes; see schemas/content/<type>.json.")
+class ContentInput:
+    app: JSON | None = None
+    sms: JSON | None = None
+    email: JSON | None = None
+
+
+@strawberry.input
+class TemplateUseInput:
+    name: str
+    variables: JSON | None = None
+
+
+@strawberry.input(one_of=True)
+class BodyInput:
+    content: ContentInput | None = strawberry.UNSET
+    template: TemplateUseInput | None = strawberry.UNSET
+
+
+@strawberry.input
+class SendMessageInput:
+    audience: AudienceInput
+    body: BodyInput
+    policy: str | None = strawberry.field(default=None, description="A SendPolicy's name; absent: all at once.")
+    delivery_channels: list[str] | None = strawberry.field(
+        default=None,
+        description="Codes; absent: every enabled, granted DeliveryChannel whose type the body has content for.",
+    )
+    send_at: datetime | None = None
+    priority: Priority = Priority.MEDIUM
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="Same key and same input: the same message; same key and other input: a problem.",
+    )
+    owner: str | None = None
+    send_no: str | None = strawberry.field(default=None, description="Your own number, given back with the message.")
+
+
+@strawberry.type
+class SendMessagePayload:
+    message: Message | None
+    problems: list[Problem]
+
+
+@strawberry.type
+class SendingMutation:
+    @strawberry.mutation(description="Accept a message for delivery; the answer does not wait for providers.")
+    async def send_message(
+        self, info: Info, given: Annotated[SendMessageInput, strawberry.argument(name="input")]
+    ) -> SendMessagePayload:
+        try:
+            accepted = await send(info.context.engine, info.context.channel, _request(given))
+        except CallerRefused as refused:
+            return SendMessagePayload(message=None, problems=[Problem.of(p) for p in refused.problems])
+        return SendMessagePayload(message=Message.of(accepted), problems=[])
+
+
+def _request(given: SendMessageInput) -> SendRequest:
+    return SendRequest(
+        audience=_audience(given.audience),
+        content=_content(given.body.content) if given.body.content else None,
+        template=given.body.template.name if given.body.template else "",
+        variables={}
+        if not given.body.template or given.body.template.variables is None
+        else given.body.template.variables,
+        policy=given.policy or "",
+        delivery_channels=given.delivery_channels,
+        send_at=milliseconds(given.send_at) if given.send_at else None,
+        priority=given.priority,
+        idempotency_key=given.idempotency_key,
+        owner=given.owner or "",
+        send_no=given.send_no or "",
+    )
+
+
+def _audience(given: AudienceInput) -> dict[str, Any]:
+    if given.users:
+        return {"users": {"userIds": given.users.user_ids, "tags": given.users.tags}}
+    if given.addresses:
+        return {
+            "addresses": [
+                {"type": g.type.value, "deliveryChannel": g.delivery_channel, "addresses": g.addresses}
+                for g in given.addresses
+            ]
+        }
+    return {"broadcast": True} if given.broadcast else {"users": {}}
+
+
+def _content(given: ContentInput) -> dict[str, Any]:
+    found = {"app": given.app, "sms": given.sms, "email": given.email}
+    return {key: body for key, body in found.items() if body is not None}

@@ -1,0 +1,122 @@
+"""The GraphQL words that every topic of the API uses."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+import strawberry
+from graphql import GraphQLError
+from strawberry import types as strawberry_types
+from strawberry.dataloader import DataLoader
+
+from ums import errors
+from ums.api.caller import Caller
+from ums.messaging.engine import Engine
+from ums.messaging.history import Numbers
+from ums.snapshot import Body
+from ums.vocabulary import ChannelType, MessageState, Priority, State
+
+MOST = 1000
+
+strawberry.enum(Priority, description="Each has its own lane: a large LOW send never delays a HIGH one.")
+strawberry.enum(ChannelType, description="What kind of address.")
+strawberry.enum(MessageState, description="Where a message as a whole stands.")
+strawberry.enum(State, name="DeliveryState", description="Where one target stands; it only ever moves on.")
+
+
+@dataclass
+class Context:
+    """What every resolver gets."""
+
+    engine: Engine
+    caller: Caller
+    numbers: DataLoader[int, Numbers]
+
+    @property
+    def channel(self) -> Body:
+        """The calling Channel; the people key is refused."""
+        if self.caller.channel is None:
+            extensions = {"code": "FORBIDDEN"}
+            raise GraphQLError("the people key manages people only; call with a Channel Key", extensions=extensions)
+        return self.caller.channel
+
+
+Info = strawberry_types.Info[Context, None]
+
+
+@strawberry.type(description="What the caller must mend. `code` is stable, `path` points into the input.")
+class Problem:
+    code: str
+    message: str
+    path: str
+
+    @classmethod
+    def of(cls, problem: errors.Problem) -> "Problem":
+        return cls(code=problem.code, message=problem.message, path=problem.path)
+
+
+Node = TypeVar("Node")
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool
+    end_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[Node]):
+    node: Node
+    cursor: str
+
+
+@strawberry.type(description="A page of a list; the cursor is a position that stays right while the list grows.")
+class Connection(Generic[Node]):
+    edges: list[Edge[Node]]
+    page_info: PageInfo
+
+
+def connection(nodes: Sequence[tuple[int, Node]], first: int) -> Connection[Node]:
+    """A page of (id, node), of which one more than `first` were asked for."""
+    edges = [Edge(node=node, cursor=cursor(at)) for at, node in nodes[:first]]
+    end = edges[-1].cursor if edges else None
+    return Connection(edges=edges, page_info=PageInfo(has_next_page=len(nodes) > first, end_cursor=end))
+
+
+def cursor(at: int) -> str:
+    return base64.urlsafe_b64encode(f"1:{at}".encode()).decode()
+
+
+def position(after: str | None) -> int | None:
+    """The id behind a cursor; raises GraphQLError for one that we did not make."""
+    if after is None:
+        return None
+    try:
+        version, _, at = base64.urlsafe_b64decode(after.encode()).decode().partition(":")
+        if version == "1":
+            return int(at)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        pass
+    raise GraphQLError(f"{after!r} is not a cursor; pass the endCursor of the page before")
+
+
+def limited(first: int) -> int:
+    if not 1 <= first <= MOST:
+        raise GraphQLError(f"first is {first}, expected 1 to {MOST}")
+    return first
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def maybe_moment(ms: int | None) -> datetime | None:
+    return None if ms is None else moment(ms)
+
+
+def milliseconds(at: datetime) -> int:
+    """Of a time with its zone; one without is taken as UTC."""
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,0 +1,67 @@
+"""The providers of one process: one per DeliveryChannel, made when first needed, and anew when it is changed."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from ums.errors import ProviderRefused, SecretMissing
+from ums.providers import providers
+from ums.providers.contract import Account, Provider
+from ums.settings import SecretRef, Settings
+from ums.snapshot import Body, Snapshot
+from ums.vocabulary import SandboxAddress
+
+_REFERENCES = ({"env"}, {"file"})
+
+
+class Connections:
+    """Gives the provider of a DeliveryChannel, with its secrets resolved in this process."""
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._session = session
+        self._open: dict[str, tuple[Body, Provider]] = {}
+
+    async def get(self, snapshot: Snapshot, code: str) -> Provider:
+        """The provider of the DeliveryChannel `code`; raises ProviderRefused when it cannot be had."""
+        declared = snapshot.delivery_channel(code)
+        if declared is None:
+            raise ProviderRefused("not_declared", f"DeliveryChannel {code} is not declared any more")
+        known = self._open.get(code)
+        if known and known[0] == declared:
+            return known[1]
+        made = providers()[declared["platform"]](self._account(code, declared), self._session)
+        self._open[code] = (declared, made)
+        if known:
+            await known[1].close()
+        return made
+
+    def _account(self, code: str, declared: Body) -> Account:
+        sandbox = SandboxAddress.parse(self._settings.sandbox) if self._settings.sandbox else None
+        try:
+            credentials = {name: self._value(value) for name, value in declared["credentials"].items()}
+        except SecretMissing as missing:
+            raise ProviderRefused("secret_missing", f"DeliveryChannel {code}: {missing}") from missing
+        return Account(code, credentials, sandbox)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, Mapping) and set(value) in _REFERENCES:
+            return self._settings.resolve(SecretRef.of(value))
+        return value
+
+    async def close(self) -> None:
+        for _, provider in self._open.values():
+            await provider.close()
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Connections]:
+    """Connections of this event loop, closed at the end."""
+    async with aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        connections = Connections(settings, session)
+        try:
+            yield connections
+        finally:
+            await connections.close()

@@ -1,0 +1,210 @@
+"""Reading messages back: the funnel and the losses from the counters, the life story of one target from its rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ums.database import connection, fetch, rows
+from ums.messaging.counts import USERS
+from ums.models import Delivery, Message
+from ums.vocabulary import State
+
+_LOSS_STAGES = {
+    State.LOST: "planned to effective",
+    State.INVALID: "planned to effective",
+    State.REFUSED: "effective to sent",
+    State.UNDELIVERED: "sent to delivered",
+}
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How many came how far; each number contains those after it.
+
+    Users are natural persons (a direct address counts as one), a DeliveryChannel's targets are addresses. The rates are
+    delivered / sent and clicked / delivered, None where nothing was sent or delivered.
+    """
+
+    planned: int
+    effective: int
+    sent: int
+    delivered: int
+    clicked: int
+
+    @property
+    def delivery_rate(self) -> float | None:
+        return self.delivered / self.sent if self.sent else None
+
+    @property
+    def click_rate(self) -> float | None:
+        return self.clicked / self.delivered if self.delivered else None
+
+
+@dataclass(frozen=True)
+class Loss:
+    delivery_channel: str
+    """Empty: users, lost before anything was sent."""
+    stage: str
+    reason: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All counters of one message."""
+
+    users: Funnel
+    delivery_channels: dict[str, Funnel]
+    losses: list[Loss]
+
+
+async def numbers(message_ids: Sequence[int]) -> dict[int, Numbers]:
+    """The counters of these messages, by message id; the cost does not depend on how many targets they have."""
+    found: dict[int, list[dict[str, Any]]] = {message_id: [] for message_id in message_ids}
+    for row in await fetch(connection(), _COUNTS, rows([n] for n in message_ids)):
+        found[row["message_id"]].append(row)
+    return {message_id: _numbers(of_message) for message_id, of_message in found.items()}
+
+
+_COUNTS = """
+SELECT c.message_id, c.delivery_channel, c.state, c.reason, c.number
+FROM ROWS($1: id int) AS listed JOIN message_count c ON c.message_id = listed.id
+WHERE c.number <> 0 ORDER BY c.delivery_channel, c.state, c.reason"""
+
+
+def _numbers(cells: Sequence[dict[str, Any]]) -> Numbers:
+    codes = sorted({cell["delivery_channel"] for cell in cells} - {USERS})
+    of = {code: [cell for cell in cells if cell["delivery_channel"] == code] for code in [USERS, *codes]}
+    losses = [
+        Loss(cell["delivery_channel"], _LOSS_STAGES[State(cell["state"])], cell["reason"], cell["number"])
+        for cell in cells
+        if State(cell["state"]) in _LOSS_STAGES and not _is_users_failure(cell)
+    ]
+    return Numbers(_users(of[USERS]), {code: _targets(of[code]) for code in codes}, losses)
+
+
+def _is_users_failure(cell: dict[str, Any]) -> bool:
+    """A person whose deliveries failed is lost on the DeliveryChannel, not as a user."""
+    return bool(cell["delivery_channel"] == USERS and cell["state"] != State.LOST)
+
+
+def _users(cells: Sequence[dict[str, Any]]) -> Funnel:
+    planned = sum(cell["number"] for cell in cells)
+    lost = sum(cell["number"] for cell in cells if cell["state"] == State.LOST)
+    return Funnel(planned, planned - lost, *_reached(cells))
+
+
+def _targets(cells: Sequence[dict[str, Any]]) -> Funnel:
+    planned = sum(cell["number"] for cell in cells)
+    invalid = sum(cell["number"] for cell in cells if cell["state"] == State.INVALID)
+    return Funnel(planned, planned - invalid, *_reached(cells))
+
+
+def _reached(cells: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
+    found = list(cells)
+    sent, delivered, clicked = (
+        sum(cell["number"] for cell in found if cell["state"] >= state)
+        for state in (State.SUBMITTED, State.DELIVERED, State.CLICKED)
+    )
+    return sent, delivered, clicked
+
+
+Filters = dict[str, Any]
+"""Tortoise lookups on Message."""
+
+AttemptRow = dict[str, Any]
+"""A row of `Attempt` with its batch's `request_key`."""
+
+
+async def page(channel: str, *, first: int, before_id: int | None, filters: Filters) -> list[Message]:
+    """The newest messages of a Channel below `before_id`, one more than `first` if there are more."""
+    found = Message.filter(channel=channel, **filters)
+    if before_id is not None:
+        found = found.filter(id__lt=before_id)
+    return await found.order_by("-id").limit(first + 1)
+
+
+async def deliveries(message_id: int, *, first: int, after_id: int | None) -> list[Delivery]:
+    """The deliveries of a message after `after_id`, one more than `first` if there are more."""
+    low = after_id if after_id is not None else message_id << 32
+    return await Delivery.filter(id__gt=low, id__lt=(message_id + 1) << 32).order_by("id").limit(first + 1)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to a target."""
+
+    at: int
+    what: str
+    delivery_channel: str = ""
+    address: str = ""
+    step: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that is known of one target of a message: progress for operators, the log for engineers."""
+
+    target: str
+    state: State
+    reason: str
+    step: int
+    next_check_at: int | None
+    progress: list[Event]
+    log: list[AttemptRow]
+
+
+async def lifecycle(message: Message, target: str) -> list[Story]:
+    """The stories of `target` (a userId or a direct address) under a message; empty when it was no target of it."""
+    low, high = message.id << 32, (message.id + 1) << 32
+    found = await fetch(connection(), _RECIPIENTS, target, low, high)
+    return [await _story(message, row) for row in found]
+
+
+# By way of the person or of the address, so that one target among a million is found by an index.
+_RECIPIENTS = """
+SELECT * FROM recipient WHERE id > $2 AND id < $3 AND id IN (
+    SELECT r.id FROM user_account u JOIN recipient r ON r.user_id = u.id WHERE u.user_id = $1
+    UNION SELECT d.recipient_id FROM delivery d WHERE d.address = $1 AND d.id > $2 AND d.id < $3)
+UNION SELECT * FROM recipient WHERE id > $2 AND id < $3 AND target = $1 AND user_id IS NULL
+ORDER BY id"""
+
+
+async def _story(message: Message, row: dict[str, Any]) -> Story:
+    deliveries = await fetch(connection(), _DELIVERIES, row["id"])
+    attempts = await fetch(connection(), _ATTEMPTS, message.id, rows([d["id"]] for d in deliveries))
+    progress = [Event(message.created_at, "accepted"), *(e for d in deliveries for e in _events(d))]
+    if row["state"] == State.LOST:
+        progress.append(Event(message.created_at, "lost", detail=row["reason"]))
+    progress.sort(key=lambda event: event.at)
+    state = State(row["state"])
+    return Story(row["target"], state, row["reason"], row["step"], row["next_check_at"], progress, attempts)
+
+
+_DELIVERIES = "SELECT * FROM delivery WHERE recipient_id = $1 ORDER BY id"
+
+_ATTEMPTS = """
+SELECT DISTINCT a.id, a.batch_id, a.delivery_channel, a.number, a.started_at, a.took_ms, a.targets, a.verdict, a.code,
+       a.words, a.provider_id, a.worker, b.request_key
+FROM ROWS($2: id bigint) AS listed
+JOIN batch b ON b.message_id = $1 AND listed.id BETWEEN b.first_id AND b.last_id
+JOIN attempt a ON a.batch_id = b.id ORDER BY a.id"""
+
+
+def _events(delivery: dict[str, Any]) -> list[Event]:
+    failed = State(delivery["state"]).name.lower()
+    said = " ".join(part for part in (delivery["reason"], delivery["code"], delivery["words"]) if part)
+    times = [
+        (delivery["planned_at"], "planned", ""),
+        (
+            delivery["submitted_at"],
+            "outcome unknown" if failed == "unknown" else "submitted",
+            delivery["provider_id"] or "",
+        ),
+        (delivery["delivered_at"], "delivered", ""),
+        (delivery["clicked_at"], "clicked", ""),
+        (delivery["failed_at"], failed, said),
+    ]
+    where = (delivery["delivery_channel"], delivery["address"], delivery["step"])
+    return [Event(at, what, *where, detail) for at, what, detail in times if at is not None]

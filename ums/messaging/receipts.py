@@ -1,0 +1,128 @@
+"""What providers tell us later: verified, matched to deliveries, handed to the ledger."""
+
+from collections.abc import Sequence
+
+import structlog
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from ums.database import execute, execute_many, fetch, rows, transaction
+from ums.errors import ProviderRefused, Unauthorized
+from ums.messaging import statements
+from ums.messaging.engine import Engine
+from ums.messaging.ledger import Entry, record
+from ums.providers.contract import Provider, Receipt, Report
+from ums.snapshot import channel_type
+from ums.vocabulary import ChannelType, Reason, State
+
+log = structlog.get_logger()
+
+KEPT = 3_600_000
+"""ms that a receipt waits for the answer of the submit it speaks of; after that it belongs to nobody here."""
+
+
+async def greet(engine: Engine, kind: ChannelType, code: str, report: Report) -> str | None:
+    """What to answer when a provider checks the door; None when this is no such check."""
+    for provider in await _candidates(engine, kind, code):
+        if (echo := provider.greet(report)) is not None:
+            return echo
+    return None
+
+
+async def receive(engine: Engine, kind: ChannelType, code: str, report: Report) -> int:
+    """Take in what a provider posted; how many receipts it held.
+
+    `code` names the DeliveryChannel; empty: the one of that type whose credentials the report bears. Raises
+    Unauthorized when there is none.
+    """
+    for provider in await _candidates(engine, kind, code):
+        try:
+            told = provider.receipts(report)
+        except Unauthorized:
+            continue
+        await apply(engine, provider.account.code, told)
+        return len(told)
+    raise Unauthorized(f"no DeliveryChannel of type {kind.value} has the credentials that this report bears")
+
+
+async def apply(engine: Engine, code: str, told: Sequence[Receipt]) -> None:
+    """Move the deliveries that the receipts of one DeliveryChannel speak of; keep those that come too early."""
+    now = engine.clock()
+    async with transaction() as tx:
+        matched = await _match(tx, code, told)
+        entries = [_entry(told[n], delivery) for n, delivery in matched]
+        await record(tx, entries, now)
+        known = {n for n, _ in matched}
+        await _keep(tx, code, [receipt for n, receipt in enumerate(told) if n not in known], now)
+
+
+async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence[str], now: int) -> None:
+    """Apply receipts that came before the answer in which the provider named these ids."""
+    waiting = await fetch(tx, _WAITING, code, rows([n] for n in provider_ids)) if provider_ids else []
+    if not waiting:
+        return
+    told = [
+        Receipt(
+            row["provider_id"], row["address"], State(row["state"]), row["at"],
+            Reason(row["reason"]) if row["reason"] else None, row["code"], row["words"],
+        )
+        for row in waiting
+    ]  # fmt: skip
+    matched = await _match(tx, code, told)
+    await record(tx, [_entry(told[n], delivery) for n, delivery in matched], now)
+    await execute(tx, _FORGET, rows([waiting[n]["id"]] for n, _ in matched), now - KEPT)
+
+
+async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Provider]:
+    """The DeliveryChannels that a report at this door may come from."""
+    snapshot = await engine.snapshots.newest()
+    found = []
+    for name, declared in snapshot.all("DeliveryChannel").items():
+        if channel_type(declared) is kind and code in {"", name}:
+            try:
+                found.append(await engine.connections.get(snapshot, name))
+            except ProviderRefused as refused:
+                log.warning("receipt_door_closed", delivery_channel=name, code=refused.code, words=refused.message)
+    return found
+
+
+async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> list[tuple[int, int]]:
+    """(position in `told`, delivery id) of those whose delivery is known."""
+    given = rows((n, receipt.provider_id, receipt.address) for n, receipt in enumerate(told))
+    by_target = await fetch(tx, statements.MATCH_BY_TARGET, given, code)
+    by_batch = await fetch(tx, statements.MATCH_BY_BATCH, given, code)
+    return [(row["n"], row["id"]) for row in [*by_target, *by_batch]]
+
+
+def _entry(receipt: Receipt, delivery: int) -> Entry:
+    return Entry(delivery, receipt.state, receipt.at, receipt.reason, receipt.code, receipt.words)
+
+
+async def _keep(tx: BaseDBAsyncClient, code: str, early: Sequence[Receipt], now: int) -> None:
+    kept = [
+        (
+            code,
+            r.provider_id,
+            r.address,
+            int(r.state),
+            r.reason.value if r.reason else "",
+            r.code,
+            r.words,
+            r.at,
+            now,
+        )
+        for r in early
+    ]
+    if kept:
+        await execute_many(tx, _KEEP, kept)
+
+
+_KEEP = """
+INSERT INTO waiting_receipt (delivery_channel, provider_id, address, state, reason, code, words, at, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+
+_WAITING = """
+SELECT w.* FROM waiting_receipt w JOIN ROWS($2: provider_id text) AS given ON given.provider_id = w.provider_id
+WHERE w.delivery_channel = $1 ORDER BY w.id"""
+
+_FORGET = """
+DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed) OR received_at < $2"""

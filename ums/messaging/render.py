@@ -1,0 +1,59 @@
+"""A template's content with its `{{variables}}` filled in, once, when a message is accepted."""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ums.errors import Problem
+from ums.snapshot import Body
+
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+_HTML_FIELDS = {("email", "text")}
+"""Where a value must not be able to bring markup of its own: (content type, field)."""
+
+
+def values(template: Body, given: Any) -> tuple[dict[str, str], list[Problem]]:
+    """The text of every declared variable, from what was given or its default, and what is wrong with it."""
+    declared: Mapping[str, Any] = template["variables"]
+    path = "input.body.template.variables"
+    if not isinstance(given, Mapping):
+        message = f"found {type(given).__name__}, expected an object of variable names and values"
+        return {}, [Problem(path=path, code="invalid_variables", message=message)]
+    problems = [
+        Problem(path=f"{path}.{name}", code="unknown_variable", message=_unknown(name, declared))
+        for name in given
+        if name not in declared
+    ]
+    filled = {name: spec["default"] for name, spec in declared.items() if "default" in spec} | dict(given)
+    problems += [
+        Problem(
+            path=f"{path}.{name}",
+            code="missing_variable",
+            message=f"{name} has no value and no default; give one",
+        )
+        for name in declared
+        if name not in filled
+    ]
+    return {name: str(value) for name, value in filled.items()}, problems
+
+
+def render(content: Mapping[str, Any], filled: Mapping[str, str]) -> dict[str, Any]:
+    """`{channel type: content}` with every `{{variable}}` replaced."""
+    return {kind: _render(body, kind, "", filled) for kind, body in content.items()}
+
+
+def _render(value: Any, kind: str, field: str, filled: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        escape: Callable[[str], str] = html.escape if (kind, field) in _HTML_FIELDS else str
+        return _VARIABLE.sub(lambda found: escape(filled[found[1]]), value)
+    if isinstance(value, Mapping):
+        return {key: _render(inner, kind, key, filled) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_render(inner, kind, field, filled) for inner in value]
+    return value
+
+
+def _unknown(name: str, declared: Mapping[str, Any]) -> str:
+    return f"the template declares no variable {name}; it has {', '.join(sorted(declared)) or 'none'}"

@@ -1,0 +1,195 @@
+"""Uploading people: who they are, how they are tagged, where they can be reached."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from ums.database import execute, rows, transaction
+from ums.errors import CallerRefused, Problem
+from ums.people.targets import ALL, MANY, allowed_binds
+from ums.vocabulary import ChannelType
+
+MOST = 1000
+"""People in one upload."""
+
+_SPECIAL = set("_@!#$&*+=.|￥")
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """Tags and addresses, each with what it is bound to: `all`, a Channel Key or a DeliveryChannel code."""
+
+    tags: Sequence[tuple[str, Sequence[str]]] = ()
+    """(bind, tags)"""
+    addresses: Sequence[tuple[ChannelType, str, Sequence[str]]] = ()
+    """(type, bind, values)"""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What shall change for one person: `delete` first, then `set` (replaces all of that bind), then `add`."""
+
+    user_id: str
+    add: Bindings = field(default_factory=Bindings)
+    set: Bindings = field(default_factory=Bindings)
+    delete: Bindings = field(default_factory=Bindings)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The binds that a caller may write."""
+
+    channel_keys: frozenset[str]
+    codes: frozenset[str]
+
+
+Row = tuple[str, str, str, str]
+"""(user id, type or "tag", bind, value)"""
+
+
+async def upsert(uploads: Sequence[Upload], scope: Scope, now: int) -> tuple[int, list[Problem]]:
+    """Create or change people; how many were written, and what is wrong with the others, which stay as they were."""
+    if len(uploads) > MOST:
+        message = f"found {len(uploads)} users, at most {MOST} are allowed in one call; send in parts"
+        raise CallerRefused([Problem(path="users", code="too_many", message=message)])
+    problems: list[Problem] = []
+    good: list[tuple[Upload, dict[str, list[Row]]]] = []
+    for n, upload in enumerate(uploads):
+        found, changes = _read(upload, scope, f"users[{n}]")
+        problems += found
+        if not found:
+            good.append((upload, changes))
+    if good:
+        await _write([upload.user_id for upload, _ in good], [changes for _, changes in good], now)
+    return len(good), problems
+
+
+def _read(upload: Upload, scope: Scope, path: str) -> tuple[list[Problem], dict[str, list[Row]]]:
+    """The rows of one person by what happens to them, and what is wrong with it."""
+    problems = _check_user_id(upload.user_id, f"{path}.userId")
+    changes: dict[str, list[Row]] = {}
+    for verb, bindings in (("add", upload.add), ("set", upload.set), ("del", upload.delete)):
+        changes[verb] = []
+        for n, (bind, tags) in enumerate(bindings.tags):
+            where = f"{path}.{verb}.tags[{n}]"
+            problems += _check_bind(bind, scope.channel_keys | {ALL}, where)
+            problems += [p for tag in tags for p in _check_tag(tag, where)]
+            changes[verb] += [(upload.user_id, "tag", bind, tag) for tag in tags]
+        for n, (kind, bind, values) in enumerate(bindings.addresses):
+            where = f"{path}.{verb}.addresses[{n}]"
+            allowed = allowed_binds(kind, channel_keys=set(scope.channel_keys), codes=set(scope.codes))
+            problems += _check_bind(bind, allowed, where) + _check_cardinality(kind, verb, values, where)
+            for value in values:
+                read, wrong = read_address(kind, value, where)
+                problems += wrong
+                changes[verb].append((upload.user_id, kind.value, bind, read))
+    return problems, changes
+
+
+def read_address(kind: ChannelType, value: str, path: str) -> tuple[str, list[Problem]]:
+    """The address in its one stored form (+8613800000000, lower-case domain), and what is wrong with it."""
+    try:
+        if kind is ChannelType.EMAIL:
+            return validate_email(value, check_deliverability=False).normalized, []
+        if kind is ChannelType.SMS:
+            number = phonenumbers.parse(value, "CN")  # a number without a country code is a mainland one
+            if phonenumbers.is_possible_number(number):
+                return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), []
+            return value, [Problem(path=path, code="invalid_address", message=f"{value!r} is no possible phone number")]
+    except (EmailNotValidError, phonenumbers.NumberParseException) as error:
+        return value, [Problem(path=path, code="invalid_address", message=f"{value!r}: {error}")]
+    if not value or len(value) > 320:
+        message = f"found {len(value)} characters, expected 1 to 320"
+        return value, [Problem(path=path, code="invalid_address", message=message)]
+    return value, []
+
+
+def _check_user_id(user_id: str, path: str) -> list[Problem]:
+    if 0 < len(user_id) <= 64 and all(_is_plain(c) or c == "-" for c in user_id):
+        return []
+    message = f"found {user_id!r}, expected 1 to 64 letters, digits, - or {' '.join(sorted(_SPECIAL))}"
+    return [Problem(path=path, code="invalid_user_id", message=message)]
+
+
+def _check_tag(tag: str, path: str) -> list[Problem]:
+    if tag and len(tag.encode()) <= 40 and all(_is_plain(c) or "一" <= c <= "鿿" for c in tag):
+        return []
+    message = f"found {tag!r}, expected letters, digits, Chinese or {' '.join(sorted(_SPECIAL))}, at most 40 bytes"
+    return [Problem(path=path, code="invalid_tag", message=message)]
+
+
+def _is_plain(character: str) -> bool:
+    return (character.isascii() and character.isalnum()) or character in _SPECIAL
+
+
+def _check_bind(bind: str, allowed: Iterable[str], path: str) -> list[Problem]:
+    if bind in (choices := set(allowed)):
+        return []
+    message = (
+        f"found bind {bind!r}, expected one of {', '.join(sorted(choices)) or 'none: no DeliveryChannel is granted'}"
+    )
+    return [Problem(path=f"{path}.bind", code="bind_not_allowed", message=message)]
+
+
+def _check_cardinality(kind: ChannelType, verb: str, values: Sequence[str], path: str) -> list[Problem]:
+    if kind in MANY:
+        return []
+    if verb == "add":
+        message = f"a person has one {kind.value} address per bind; use set, which replaces it"
+        return [Problem(path=path, code="set_not_add", message=message)]
+    if len(values) > 1:
+        message = f"found {len(values)} values, a person has one {kind.value} address per bind"
+        return [Problem(path=f"{path}.values", code="one_per_bind", message=message)]
+    return []
+
+
+async def _write(user_ids: Sequence[str], changes: Sequence[Mapping[str, Sequence[Row]]], now: int) -> None:
+    verbs = {verb: [row for change in changes for row in change[verb]] for verb in ("add", "set", "del")}
+    emptied = {(user, kind, bind) for user, kind, bind, _ in verbs["set"]}
+    async with transaction() as tx:
+        await execute(tx, _USERS, rows([n] for n in sorted(set(user_ids))), now)
+        for table, is_mine in (("tag", _is_tag), ("address", _is_address)):
+            gone = [row for row in verbs["del"] if is_mine(row)]
+            await execute(tx, _DELETE[table], rows(gone))
+            await execute(tx, _EMPTY[table], rows(sorted(row for row in emptied if is_mine(row))))
+            come = [row for row in [*verbs["set"], *verbs["add"]] if is_mine(row)]
+            await execute(tx, _INSERT[table], rows(come))
+
+
+def _is_tag(row: Sequence[str]) -> bool:
+    return row[1] == "tag"
+
+
+def _is_address(row: Sequence[str]) -> bool:
+    return row[1] != "tag"
+
+
+_USERS = """
+INSERT INTO user_account (user_id, created_at, updated_at)
+SELECT user_id, CAST($2 AS bigint), CAST($2 AS bigint) FROM ROWS($1: user_id text) AS given WHERE true
+ON CONFLICT (user_id) DO UPDATE SET updated_at = excluded.updated_at"""
+
+_GIVEN = "ROWS($1: user_id text, type text, bind text, value text) AS g JOIN user_account u ON u.user_id = g.user_id"
+
+_DELETE = {
+    "address": f"""DELETE FROM address WHERE id IN (SELECT a.id FROM {_GIVEN}
+        JOIN address a ON a.user_id = u.id AND a.type = g.type AND a.bind = g.bind AND a.value = g.value)""",
+    "tag": f"""DELETE FROM tag WHERE id IN (SELECT t.id FROM {_GIVEN}
+        JOIN tag t ON t.user_id = u.id AND t.bind = g.bind AND t.tag = g.value)""",
+}
+
+_EMPTY = {
+    "address": f"""DELETE FROM address WHERE id IN (SELECT a.id FROM {_GIVEN}
+        JOIN address a ON a.user_id = u.id AND a.type = g.type AND a.bind = g.bind)""",
+    "tag": f"""DELETE FROM tag WHERE id IN (SELECT t.id FROM {_GIVEN}
+        JOIN tag t ON t.user_id = u.id AND t.bind = g.bind)""",
+}
+
+_INSERT = {
+    "address": f"""INSERT INTO address (user_id, type, bind, value)
+        SELECT u.id, g.type, g.bind, g.value FROM {_GIVEN} WHERE true ON CONFLICT DO NOTHING""",
+    "tag": f"""INSERT INTO tag (user_id, bind, tag)
+        SELECT u.id, g.bind, g.value FROM {_GIVEN} WHERE true ON CONFLICT DO NOTHING""",
+}

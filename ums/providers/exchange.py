@@ -1,0 +1,115 @@
+"""The HTTP exchange with a provider, written once: who must act when something goes wrong on the way.
+
+    could not connect                          ProviderBusy: nothing was sent
+    certificate or URL wrong, a redirect       ProviderRefused: the operator must act
+    429, 503                                   ProviderBusy, with the seconds that the provider asked for
+    sent, then a time-out or a lost connection OutcomeUnknown
+    a 2xx whose body is not a JSON object      OutcomeUnknown
+
+Every other answer is a `Reply`; what it means is the provider's own table.
+"""
+
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import orjson
+
+from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
+
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=15, sock_read=45)
+EXCERPT = 300
+"""Characters of a body that are worth showing in an error."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the provider answered, read whole; header names match in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def answer(self) -> dict[str, Any]:
+        """The JSON object in the body; an empty one when a refusal carries none.
+
+        Raises OutcomeUnknown when a success carries none: the provider may have accepted the request or not.
+        """
+        try:
+            parsed = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            parsed = None
+        if isinstance(parsed, dict):
+            return parsed
+        if self.status < 300:
+            raise OutcomeUnknown(f"HTTP {self.status} without a JSON object: {self.excerpt}")
+        return {}
+
+    @property
+    def excerpt(self) -> str:
+        return self.body.decode(errors="replace")[:EXCERPT]
+
+
+class Exchange:
+    """One account's HTTP interface at a provider: `base` is scheme and host, a path prefix may follow."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: str, authorization: str) -> None:
+        self._session = session
+        self._base = base.rstrip("/")
+        self._headers = {"Authorization": authorization, "Content-Type": "application/json"}
+
+    async def get(self, path: str) -> Reply:
+        return await self._request("GET", path, None)
+
+    async def post(self, path: str, body: object) -> Reply:
+        """Post `body` as JSON."""
+        return await self._request("POST", path, orjson.dumps(body))
+
+    async def _request(self, method: str, path: str, body: bytes | None) -> Reply:
+        try:
+            reply = await self._exchanged(method, self._base + path, body)
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+            raise ProviderRefused("tls", f"{self._base}: {error}") from error
+        except aiohttp.InvalidURL as error:
+            raise ProviderRefused("url", f"not a URL: {error}") from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise ProviderBusy("no_connection", f"{self._base}: {error}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise OutcomeUnknown(f"{self._base}{path}: {type(error).__name__} {error}".rstrip()) from error
+        return _readable(reply)
+
+    async def _exchanged(self, method: str, url: str, body: bytes | None) -> Reply:
+        # A redirect would repeat the request, and its secret, at a place that nobody configured.
+        async with self._session.request(
+            method, url, data=body, headers=self._headers, timeout=TIMEOUT, allow_redirects=False
+        ) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+
+def basic(user: str, password: str) -> str:
+    """The value of an `Authorization` header of HTTP Basic: https://www.rfc-editor.org/rfc/rfc7617"""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _readable(reply: Reply) -> Reply:
+    if reply.status in (429, 503):
+        raise ProviderBusy(str(reply.status), reply.excerpt, retry_after=_retry_after(reply.headers))
+    if 300 <= reply.status < 400:
+        place = reply.headers.get("Location", "nowhere")
+        raise ProviderRefused(str(reply.status), f"redirects to {place}: check the base URL")
+    return reply
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds; `Retry-After` may be a date instead: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
+    asked = headers.get("Retry-After") or headers.get("X-Rate-Limit-Reset") or ""
+    if asked.strip().isdecimal():
+        return float(asked)
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,150 @@
+"""A mail as bytes: what all recipients share is assembled once, by hand, because `email` takes a millisecond a mail.
+
+Everything is 7-bit with CRLF line ends and lines of at most 76 characters, so no server has to convert or refuse it:
+https://www.rfc-editor.org/rfc/rfc5322 and https://www.rfc-editor.org/rfc/rfc2045
+"""
+
+import re
+from base64 import encodebytes
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr, parseaddr
+from html.parser import HTMLParser
+
+BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""Whatever somebody may take for the end of a header line, and other control characters."""
+LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}", re.ASCII)
+DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?", re.ASCII)
+TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
+BOUNDARY = "=_alternative"
+"""Cannot stand in a part: base64 knows no `_`."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    address: str
+    """For the envelope, its domain in ASCII."""
+    header: str
+    domain: str
+
+    @classmethod
+    def parse(cls, written: str) -> "Sender":
+        """Of `address` or `Name <address>`; raises ValueError."""
+        name, address = parseaddr(_unbroken(written))
+        address = mailbox(address)
+        return cls(address, formataddr((name, address)), address.rpartition("@")[2])
+
+
+class Skeleton:
+    """One content from one sender, at one time: `message` fills in who it goes to; raises ValueError."""
+
+    def __init__(self, sender: Sender, subject: str, body: bytes, created_at: int) -> None:
+        date = format_datetime(datetime.fromtimestamp(created_at / 1000, UTC))
+        self._before_to = f"From: {sender.header}\r\nTo: ".encode()
+        self._before_id = b"\r\nMessage-ID: <"
+        self._after_id = (
+            f"@{sender.domain}>\r\nSubject: {encoded(subject)}\r\nDate: {date}\r\n"
+            "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+        ).encode() + body
+
+    def message(self, recipient: str, unique: str) -> bytes:
+        """`recipient` as `mailbox` returned it; `unique` is the left half of the Message-ID."""
+        return b"".join((self._before_to, recipient.encode(), self._before_id, unique.encode(), self._after_id))
+
+
+def mailbox(written: str) -> str:
+    """One plain address with its domain in ASCII; raises ValueError.
+
+    Quoted local parts, comments and address lists are refused: nothing in an address can end a line or a command.
+    """
+    local, _, domain = written.rpartition("@")
+    if not LOCAL_PART.fullmatch(local):
+        raise ValueError(f"not an e-mail address: {written[:100]!r}")
+    if not domain.isascii():
+        domain = domain.encode("idna").decode()  # a UnicodeError, which is a ValueError, when it cannot be
+    if not DOMAIN.fullmatch(domain):
+        raise ValueError(f"not an e-mail address: {written[:100]!r}")
+    return f"{local}@{domain}"
+
+
+def encoded(subject: str) -> str:
+    """A header value, in encoded-words where it needs them: https://www.rfc-editor.org/rfc/rfc2047"""
+    subject = _unbroken(subject)
+    plain = subject.isascii() and subject.isprintable() and "=?" not in subject and len(subject) <= 66
+    if plain and subject == subject.strip():
+        return subject
+    return Header(subject, "utf-8", header_name="Subject", maxlinelen=75).encode(linesep="\r\n")
+
+
+def body(text: str, plain: str | None = None) -> bytes:
+    """The MIME headers and the parts; `text` is HTML when there is a tag in it, `plain` is derived when absent."""
+    if not TAG.search(text):
+        return _part("plain", text if plain is None else plain)
+    return b"".join(
+        (
+            f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n--{BOUNDARY}\r\n'.encode(),
+            _part("plain", readable(text) if plain is None else plain),
+            f"--{BOUNDARY}\r\n".encode(),
+            _part("html", text),
+            f"--{BOUNDARY}--\r\n".encode(),
+        )
+    )
+
+
+def readable(html: str) -> str:
+    """The plain text of an HTML body; a link is followed by its address."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.words).splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _part(subtype: str, text: str) -> bytes:
+    lines = encodebytes(text.encode("utf-8", "replace")).replace(b"\n", b"\r\n")
+    head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return head.encode() + lines
+
+
+def _unbroken(value: str) -> str:
+    if BREAKS.search(value):
+        raise ValueError(f"a line break or a control character in a header: {value[:100]!r}")
+    return value
+
+
+class _Reader(HTMLParser):
+    """Collects what a person would read."""
+
+    HIDDEN = frozenset({"head", "script", "style", "template", "title"})
+    BLOCKS = frozenset(
+        (
+            *("address", "article", "blockquote", "div", "dl", "dt", "footer", "header", "hr", "li", "ol"),
+            *("p", "pre", "section", "table", "tr", "ul", "h1", "h2", "h3", "h4", "h5", "h6"),
+        )
+    )
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+        self._hidden = 0
+        self._link = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._hidden += tag in self.HIDDEN
+        if tag in self.BLOCKS or tag == "br":
+            self.words.append("\n- " if tag == "li" else "\n")
+        if tag == "a":
+            self._link = dict(attrs).get("href") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in self.HIDDEN and self._hidden > 0
+        if tag in self.BLOCKS:
+            self.words.append("\n")
+        if tag == "a" and self._link and not self._hidden:
+            self.words.append(f" ({self._link})")
+            self._link = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.words.append(re.sub(r"\s+", " ", data))

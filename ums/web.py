@@ -1,0 +1,86 @@
+"""The HTTP entrance: GraphQL, the doors where providers post their receipts, and health."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from ums.api.schema import Endpoint
+from ums.database import connection, fetch
+from ums.errors import CallerRefused, Unauthorized
+from ums.messaging import receipts
+from ums.messaging.engine import Engine, running
+from ums.providers.contract import Report
+from ums.settings import Settings
+from ums.vocabulary import ChannelType, Clock, system_clock
+
+DOORS = {"app": ChannelType.APP, "sms": ChannelType.SMS}
+"""The name in the path of each receipt door: `/v1/<name>/callback`, or `/v1/<name>/callback/<code>`."""
+
+MOST_BYTES = 4 * 1024 * 1024
+
+
+def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
+    """The ASGI application of one API process."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with running(settings, clock, shared=True) as engine:
+            app.state.engine = engine
+            graphql.engine = engine
+            yield
+
+    graphql = Endpoint()
+    routes = [
+        Route("/graphql", graphql),
+        Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
+        Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
+        Route("/healthz", alive),
+        Route("/readyz", ready),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def receive(request: Request) -> Response:
+    """A provider posts receipts, or checks that this door is ours."""
+    engine: Engine = request.app.state.engine
+    kind, code = DOORS.get(request.path_params["door"]), request.path_params.get("code", "")
+    if kind is None:
+        return PlainTextResponse("no such door", 404)
+    report = await _report(request)
+    if report is None:
+        return PlainTextResponse(f"more than {MOST_BYTES} bytes", 413)
+    if (echo := await receipts.greet(engine, kind, code, report)) is not None:
+        return PlainTextResponse(echo)
+    try:
+        return JSONResponse({"received": await receipts.receive(engine, kind, code, report)})
+    except Unauthorized as error:
+        return PlainTextResponse(str(error), 401)
+    except CallerRefused as error:
+        return PlainTextResponse(str(error), 400)
+
+
+async def _report(request: Request) -> Report | None:
+    """The request as it came; None when it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            return None
+    return Report(request.method, dict(request.query_params), dict(request.headers), bytes(body))
+
+
+async def alive(request: Request) -> Response:  # noqa: ARG001  # a route's signature
+    """The process answers."""
+    return PlainTextResponse("ok")
+
+
+async def ready(request: Request) -> Response:
+    """The database answers too, and something was applied."""
+    engine: Engine = request.app.state.engine
+    await fetch(connection(), "SELECT 1 AS one")
+    revision = (await engine.snapshots.newest()).revision
+    return JSONResponse({"revision": revision}, 200 if revision else 503)
