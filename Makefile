@@ -15,7 +15,7 @@ help:  ## this list
 demo: .venv.stamp  ## the main job, end to end, in a temporary folder, checked against the providers' own count
 	$(BIN)/ums demo
 
-run: .venv.stamp  ## the service, staying up, with sandbox providers (UMS_SANDBOX= make run: with the real ones)
+run: .venv.stamp  ## the service, staying up, with the sandbox for providers
 	$(BIN)/ums up --sandbox
 
 test: .venv.stamp  ## all tests

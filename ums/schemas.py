@@ -68,7 +68,11 @@ def _uri(name: str) -> str:
 @lru_cache(maxsize=1)
 def _registry() -> SchemaRegistry:
     """Ours alone: a reference to anything else is an error, never a request."""
-    resources = [(_uri(name), DRAFT202012.create_resource(schema)) for name, schema in schemas().items()]
+    # Without `$schema`, at which jsonschema would change to its own validator, and so to its own `pattern`.
+    resources = [
+        (_uri(name), DRAFT202012.create_resource({key: part for key, part in schema.items() if key != "$schema"}))
+        for name, schema in schemas().items()
+    ]
     registry: SchemaRegistry = Registry().with_resources(resources)
     return registry.crawl()
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from ums.database import connection, fetch
+from ums.errors import SecretMissing
 from ums.providers import providers
 from ums.settings import SecretRef, Settings, unseal
 from ums.vocabulary import ChannelType, Clock
@@ -70,6 +71,26 @@ class Snapshot:
         if reference.get("generate"):
             return unseal(settings, self.sealed[kind, name, path])
         return settings.resolve(SecretRef.of(reference))
+
+    def missing_secrets(self, settings: Settings) -> list[str]:
+        """Whose secrets this process has not got, and what to set; a line each."""
+        references = [
+            ("Channel", name, "masterSecret", body["masterSecret"]) for name, body in self.all("Channel").items()
+        ]
+        for name, body in self.all("DeliveryChannel").items():
+            references += [("DeliveryChannel", name, f"credentials.{key}", v) for key, v in body["credentials"].items()]
+        lines = []
+        for kind, name, path, reference in references:
+            if isinstance(reference, Mapping) and reference.keys() in _REFERENCES:
+                try:
+                    settings.resolve(SecretRef.of(reference))
+                except SecretMissing as missing:
+                    lines.append(f"{kind}/{name} {path}: {missing}")
+        return lines
+
+
+_REFERENCES = ({"env"}, {"file"})
+"""Keys of a reference to a secret outside the database."""
 
 
 class Snapshots:

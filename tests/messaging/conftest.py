@@ -10,8 +10,8 @@ import pytest
 
 from ums.database import connection, fetch
 from ums.messaging import statements
-from ums.messaging.drain import drain
 from ums.messaging.draft import SendRequest
+from ums.messaging.drain import drain
 from ums.messaging.engine import Engine, running
 from ums.messaging.history import Numbers, numbers
 from ums.messaging.receipts import apply
@@ -20,7 +20,8 @@ from ums.models import Message
 from ums.people.users import Bindings, Scope, Upload, upsert
 from ums.providers.contract import Receipt
 from ums.reconcile import reconcile
-from ums.sandbox import Sandbox, Script, free_address, sandbox
+from ums.sandbox import Sandbox, free_address, sandbox
+from ums.sandbox.script import Script
 from ums.settings import Settings
 from ums.vocabulary import ChannelType, Priority, State
 

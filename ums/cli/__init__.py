@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from ums.cli import config as config  # one line for each module that adds commands
+from ums.cli import demo as demo
+from ums.cli import service as service
 from ums.cli.terminal import app
 from ums.errors import UmsError
 

@@ -1,8 +1,8 @@
 """Config as code: check the files, say what they would change, make it so."""
 
 import asyncio
-import getpass
 import json
+import os
 from typing import Annotated
 
 import typer
@@ -52,13 +52,18 @@ def apply(
     message: Annotated[str, typer.Option("--message", "-m", help="Why, for the history.")] = "",
 ) -> None:
     """Make the database say what the files say, all or nothing."""
-    note = reconcile.Note(author=getpass.getuser(), message=message)
     with reported(how):
         settings = installation()
-        done = asyncio.run(reconcile.reconcile(settings, write=True, prune=prune, force=force, note=note))
+        done = asyncio.run(reconcile.reconcile(settings, write=True, prune=prune, force=force, note=_note(message)))
     show(done, how)
     if done.changes and how is not Format.JSON:
         print(f"revision {done.revision} applied")
+
+
+def _note(message: str) -> reconcile.Note:
+    """Who and which commit, as CI says it; at a terminal the user's name."""
+    author = os.environ.get("UMS_AUTHOR") or os.environ.get("USER", "")
+    return reconcile.Note(author=author[:200], commit=os.environ.get("UMS_COMMIT", "")[:64], message=message)
 
 
 @database.command()

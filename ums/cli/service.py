@@ -1,10 +1,11 @@
-"""`ums api`, `ums worker`, `ums sandbox` and `ums up`, which runs them all."""
+"""`ums api`, `ums worker`, `ums sandbox`, and `ums up`, which runs them all."""
 
 import asyncio
 import logging
-import os
+import signal
 import sys
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -13,38 +14,113 @@ import typer
 import uvicorn
 
 from ums.cli.supervise import supervise
-from ums.cli.terminal import app, installation
-from ums.database import opened
+from ums.cli.terminal import app, installation, named
+from ums.cli.welcome import welcome
+from ums.database import opened, sqlite_file
 from ums.database.upgrade import upgrade
-from ums.errors import SecretMissing
 from ums.messaging.worker import work
 from ums.reconcile import reconcile
-from ums.sandbox import Script, sandbox
-from ums.settings import SecretRef, Settings
-from ums.snapshot import Snapshots
+from ums.sandbox import sandbox
+from ums.sandbox.script import Script
+from ums.settings import Settings
+from ums.snapshot import Snapshot, Snapshots
 from ums.vocabulary import SandboxAddress, system_clock
 from ums.web import application
 
 SANDBOX = "127.0.0.1:8400"
 
+LIVELY = {
+    "jpush": {"receipts": [{"match": "", "delivered": 0.9, "clicked": 0.3, "after": 2, "clickedAfter": 3}]},
+    "jsms": {"receipts": [{"match": "", "delivered": 0.95, "after": 2}]},
+}
+"""How the stand-ins behave unless they are told otherwise: most people get it, some of them look."""
+
 
 @app.command()
-def api(host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve GraphQL and the receipt doors. The port is that of publicUrl unless given."""
+def up(
+    with_sandbox: Annotated[bool, typer.Option("--sandbox", help="Stand-ins instead of the providers.")] = False,
+) -> None:
+    """Run the whole service: API, worker and, if asked for, the sandbox. Ctrl-C ends it in order."""
+    log_to_terminal()
     settings = installation()
-    listen(settings)
-    uvicorn.run(
-        application(settings),
-        host=host,
-        port=port or public_port(settings),
-        log_config=None,
-        access_log=False,
-    )
+    address = (settings.sandbox or SANDBOX) if with_sandbox else settings.sandbox
+    settings = replace(settings, sandbox=address)
+    snapshot = asyncio.run(_prepared(settings))
+    print(welcome(settings, snapshot), flush=True)
+    commands: dict[str, Sequence[str]] = {"api": ["api"], "worker": ["worker"]}
+    if with_sandbox:
+        commands["sandbox"] = ["sandbox", "--address", address, "--receipts-to", settings.public_url]
+    asyncio.run(supervise(commands, {"UMS_SANDBOX": address, "UMS_FILE": str(named())}))
+
+
+@app.command()
+def api(
+    host: Annotated[str, typer.Option(help="0.0.0.0 listens to other machines too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="That of publicUrl unless given.")] = 0,
+) -> None:
+    """Serve GraphQL and the receipt doors."""
+    log_to_terminal()
+    settings = installation()
+    asgi = application(settings)
+    uvicorn.run(asgi, host=host, port=port or _port(settings.public_url), log_config=None, access_log=False)
 
 
 @app.command()
 def worker() -> None:
-    """Deliver what is due, until SIGTERM or SIGINT; then finish what is in flight."""
-    settings = installation()
-    listen(settings)
-    asyncio.run(work(settings, system_clock))
+    """Deliver what is due; on SIGTERM or Ctrl-C finish what is in flight, and go."""
+    log_to_terminal()
+    asyncio.run(work(installation(), system_clock))
+
+
+@app.command("sandbox")
+def stand_ins(
+    address: Annotated[
+        str, typer.Option(help="host:port of the HTTP stand-ins; SMTP at +25, with TLS at +65.")
+    ] = SANDBOX,
+    receipts_to: Annotated[str, typer.Option(help="Where UMS answers.")] = "http://localhost:8000",
+) -> None:
+    """Run the providers' stand-ins; see docs/sandbox.md for how to make them misbehave."""
+    log_to_terminal()
+    scripts = {platform: Script.parse(script) for platform, script in LIVELY.items()}
+    asyncio.run(_stand_in(SandboxAddress.parse(address), receipts_to, scripts))
+
+
+async def _stand_in(address: SandboxAddress, receipts_to: str, scripts: Mapping[str, Script]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with sandbox(address, receipts_to, scripts):
+        await stop.wait()
+
+
+async def _prepared(settings: Settings) -> Snapshot:
+    """What is live; a first start applies the files, a later one only says what is pending."""
+    if sqlite_file(settings):
+        await upgrade(settings)
+    changes = await reconcile(settings, write=False)
+    if changes.base == 0 and changes.changes:
+        changes = await reconcile(settings, write=True)
+        print(f"applied {settings.config} as revision {changes.revision}")
+    elif changes.changes:
+        print(f"{len(changes.changes)} changes in {settings.config} are not applied; see them with: ums plan")
+    async with opened(settings):
+        return await Snapshots(system_clock).newest()
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def log_to_terminal() -> None:
+    """Our log to stderr: for people at a terminal, as JSON lines elsewhere; other libraries' warnings with it."""
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    if sys.stderr.isatty():
+        ending: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    else:
+        ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    shared: list[structlog.typing.Processor] = [structlog.processors.add_log_level, stamp]
+    structlog.configure([*shared, *ending], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )

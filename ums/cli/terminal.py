@@ -26,6 +26,11 @@ def start(
     _named.set(file)
 
 
+def named() -> Path:
+    """Which `ums.yaml` this command is about."""
+    return _named.get()
+
+
 def installation(*, offline: bool = False) -> Settings:
     """What the `ums.yaml` of this command says; `offline` when neither database nor queue will be opened."""
     return load_settings(_named.get(), offline=offline)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from ums.database import opened, sqlite_file
+from tortoise.exceptions import DBConnectionError
+
+from ums.database import connection, fetch, opened, sqlite_file
 from ums.database.upgrade import is_current, upgrade
 from ums.errors import ConfigInvalid, UmsError
 from ums.reconcile.apply import Note, apply
@@ -18,6 +20,10 @@ __all__ = ["Note", "Plan", "SchemaMissing", "checked", "reconcile", "secret"]
 
 class SchemaMissing(UmsError):
     """The operator must act: the database has not the tables of this version."""
+
+
+class DatabaseUnreachable(UmsError):
+    """The operator must act: the database is down, or database.url is wrong."""
 
 
 def checked(folder: Path) -> dict[Key, Body]:
@@ -55,5 +61,9 @@ async def secret(settings: Settings, kind: str, name: str, path: str) -> str:
 
 
 async def _check_schema(settings: Settings) -> None:
+    try:
+        await fetch(connection(), "SELECT 1")
+    except (DBConnectionError, OSError) as error:
+        raise DatabaseUnreachable(f"the database cannot be reached: {error}; see database.url") from error
     if not await is_current(settings):
         raise SchemaMissing("the database has not the tables of this version of UMS; run: ums db upgrade")

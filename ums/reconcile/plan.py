@@ -150,14 +150,23 @@ def _differences(before: Any, after: Any, path: Path) -> Iterator[FieldChange]:
         for number, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _differences(old, new, (*path, number))
     elif _flow(before) != _flow(after):
-        yield FieldChange(json_path(path).removeprefix("$."), _flow(before), _flow(after))
+        yield FieldChange(json_path(path).removeprefix("$."), *_shortened(_flow(before), _flow(after)))
 
 
 def _flow(value: Any) -> str:
-    if value is _ABSENT:
-        return "(none)"
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return "(none)" if value is _ABSENT else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _shortened(before: str, after: str) -> tuple[str, str]:
+    """Both, or of long ones the part where they begin to differ."""
+    same = next((n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), 0)
+    start = max(0, same - _SHOWN // 3) if max(len(before), len(after)) > _SHOWN else 0
+    return _window(before, start), _window(after, start)
+
+
+def _window(text: str, start: int) -> str:
+    end = start + _SHOWN
+    return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")
 
 
 def _lines(plan: Plan) -> Iterator[str]:
@@ -167,7 +176,7 @@ def _lines(plan: Plan) -> Iterator[str]:
             yield f"  {change.sign} {change.name}"
             yield from (f"      {line}" for line in change.fields)
     if plan.unmanaged:
-        yield "Only live, in no file, and left alone:"
+        yield "Only live, in no file; left alone (--prune deletes what is not protected):"
         yield from (f"    {kind}/{name}" for kind, name in plan.unmanaged)
     if plan.changes:
         yield "{create} to create, {update} to update, {delete} to delete.".format(**plan.summary)

@@ -44,6 +44,8 @@ def _part(one: Declared, part: Part) -> Iterator[Problem]:
 def _same_identity(declared: Sequence[Declared]) -> Iterator[Problem]:
     first: dict[Key, Declared] = {}
     for one in declared:
+        if "name" not in one.document.body:
+            continue
         before = first.setdefault(one.key, one)
         if before is not one:
             kind, name = one.key

@@ -1,0 +1,3 @@
+from ums.cli import main
+
+main()
