@@ -19,6 +19,8 @@ from ums.database import opened
 from ums.database.upgrade import upgrade
 from ums.settings import Settings
 
+pytest_plugins = ["tests.shop"]
+
 POSTGRES = os.environ.get("UMS_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("UMS_TEST_REDIS", "redis://127.0.0.1:6379")
 
@@ -112,3 +114,10 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
     """`settings`, with its database open for this test."""
     async with opened(settings):
         yield settings
+
+
+@pytest.fixture
+async def sqlite_database(sqlite_settings: Settings) -> AsyncIterator[Settings]:
+    """An installation on SQLite alone, open: for what the database has no part in."""
+    async with opened(sqlite_settings):
+        yield sqlite_settings

@@ -50,7 +50,7 @@ def names(folder: str) -> list[str]:
 
 def with_defaults(name: str, value: Any) -> Any:
     """`value`, valid by the schema `name`, with every default written out."""
-    return _filled(_registry().resolver(_uri(name)), schemas()[name], value)
+    return _filled(_whole(name), value)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -68,13 +68,30 @@ def _uri(name: str) -> str:
 @lru_cache(maxsize=1)
 def _registry() -> SchemaRegistry:
     """Ours alone: a reference to anything else is an error, never a request."""
-    # Without `$schema`, at which jsonschema would change to its own validator, and so to its own `pattern`.
-    resources = [
-        (_uri(name), DRAFT202012.create_resource({key: part for key, part in schema.items() if key != "$schema"}))
-        for name, schema in schemas().items()
-    ]
+    resources = [(_uri(name), DRAFT202012.create_resource(schema)) for name, schema in schemas().items()]
     registry: SchemaRegistry = Registry().with_resources(resources)
     return registry.crawl()
+
+
+@lru_cache(maxsize=64)
+def _whole(name: str) -> dict[str, Any]:
+    """The schema `name` with every reference replaced by what it names: looking them up costs most of a check."""
+    whole: dict[str, Any] = _inlined(_registry().resolver(_uri(name)), schemas()[name])
+    # At `$schema` jsonschema would change to its own validator, and so to its own `pattern`.
+    return {key: part for key, part in whole.items() if key not in {"$schema", "$defs"}}
+
+
+def _inlined(resolver: Any, schema: Any) -> Any:
+    """What stands beside a reference (a description, a default) comes before what is behind it."""
+    if isinstance(schema, list):
+        return [_inlined(resolver, part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    here = {key: _inlined(resolver, part) for key, part in schema.items() if key != "$ref"}
+    if "$ref" not in schema:
+        return here
+    found = resolver.lookup(schema["$ref"])
+    return {**_inlined(found.resolver, found.contents), **here}
 
 
 def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[ValidationError]:
@@ -89,31 +106,18 @@ _Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: i
 @lru_cache(maxsize=64)
 def _validator(name: str) -> Any:
     """Built once: building costs more than a thousand checks."""
-    return _Validator({"$ref": _uri(name)}, registry=_registry())
+    return _Validator(_whole(name))
 
 
-def _filled(resolver: Any, schema: Any, value: Any) -> Any:
-    if "$ref" in schema:
-        found = resolver.lookup(schema["$ref"])
-        value = _filled(found.resolver, found.contents, value)
-    if isinstance(value, list):
-        return [_filled(resolver, schema.get("items", {}), item) for item in value]
+def _filled(schema: Any, value: Any) -> Any:
+    if isinstance(value, list) and "items" in schema:
+        return [_filled(schema["items"], item) for item in value]
     if not isinstance(value, dict):
         return value
-    properties = schema.get("properties", {})
+    known = schema.get("properties", {})
     others = schema.get("additionalProperties") or {}
-    defaults = {key: _default(resolver, part) for key, part in properties.items()}
-    missing = {key: default for key, default in defaults.items() if default is not None and key not in value}
-    known = {**value, **missing}
-    return {key: _filled(resolver, properties.get(key, others), part) for key, part in known.items()}
-
-
-def _default(resolver: Any, schema: Any) -> Any:
-    """None when there is none; a default beside a reference comes before the one behind it."""
-    if "default" in schema or "$ref" not in schema:
-        return schema.get("default")
-    found = resolver.lookup(schema["$ref"])
-    return _default(found.resolver, found.contents)
+    missing = {key: part["default"] for key, part in known.items() if "default" in part and key not in value}
+    return {key: _filled(known.get(key, others), part) for key, part in {**value, **missing}.items()}
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,7 @@ class SecretRef:
         return cls(str(value.get("env", "")), str(value.get("file", "")), bool(value.get("generate", False)))
 
     def __str__(self) -> str:
-        return (
-            f"environment variable {self.env}"
-            if self.env
-            else f"file {self.file}"
-            if self.file
-            else "UMS itself"
-        )
+        return f"environment variable {self.env}" if self.env else f"file {self.file}" if self.file else "UMS itself"
 
 
 @dataclass(frozen=True)
@@ -71,9 +65,7 @@ class Settings:
             return self.path(ref.file).read_text().strip()
         if self.sandbox and (ref.env or ref.file):
             return "sandbox-" + (ref.env or Path(ref.file).name).lower().replace("_", "-")
-        raise SecretMissing(
-            f"secret not found: {ref} is not set; set it for this process, or change the reference"
-        )
+        raise SecretMissing(f"secret not found: {ref} is not set; set it for this process, or change the reference")
 
 
 _OVERRIDES: Mapping[str, documents.Path] = {
@@ -116,9 +108,7 @@ def _document(path: Path) -> Document:
         message = f"cannot be read ({error.strerror}); name another ums.yaml with --file or UMS_FILE"
         raise SettingsInvalid([Problem(str(path), 1, 1, message=message)]) from error
     if not problems and len(found) != 1:
-        problems = [
-            Problem(str(path), 1, 1, message=f"found {len(found)} documents, expected one Installation")
-        ]
+        problems = [Problem(str(path), 1, 1, message=f"found {len(found)} documents, expected one Installation")]
     if problems:
         raise SettingsInvalid(problems)
     return found[0]
@@ -152,9 +142,7 @@ def _url(
 def _sandbox(environ: Mapping[str, str]) -> str:
     address = environ.get("UMS_SANDBOX", "")
     if address and not re.fullmatch(r"[^\s:]*:[0-9]{1,5}", address):
-        message = (
-            f"environment variable UMS_SANDBOX: found {address!r}, expected host:port, as in 127.0.0.1:9000"
-        )
+        message = f"environment variable UMS_SANDBOX: found {address!r}, expected host:port, as in 127.0.0.1:8400"
         raise SettingsInvalid([Problem(message=message)])
     return address
 

@@ -1,6 +1,6 @@
 """The app-then-sms policy through the real engine: who gets the text message, and when."""
 
-from tests.messaging.conftest import MINUTE, Shop, person
+from tests.shop import MINUTE, Shop, person
 from ums.database import connection, fetch
 from ums.messaging.history import Funnel, Loss
 from ums.models import Message

@@ -1,6 +1,6 @@
 """From a send to what the provider got, and what the ledger says of it."""
 
-from tests.messaging.conftest import APP, MINUTE, Shop, person
+from tests.shop import APP, MINUTE, Shop, person
 from ums.database import connection, execute, fetch
 from ums.messaging.drain import claim, drain
 from ums.messaging.fan_out import DEADLINES

@@ -5,7 +5,7 @@ import base64
 import orjson
 import pytest
 
-from tests.messaging.conftest import MINUTE, Shop, person
+from tests.shop import MINUTE, Shop, person
 from ums.errors import Unauthorized
 from ums.messaging.history import Funnel, Loss
 from ums.messaging.receipts import apply, receive

@@ -174,9 +174,7 @@ async def test_only_invalid_addresses_are_each_named(tried: Tried) -> None:
 
 
 @pytest.mark.parametrize("platform", sorted(providers()))
-async def test_a_provider_that_is_not_there_is_worth_another_try(
-    platform: str, session: aiohttp.ClientSession
-) -> None:
+async def test_a_provider_that_is_not_there_is_worth_another_try(platform: str, session: aiohttp.ClientSession) -> None:
     provider, example = made(platform, free_address(), session), EXAMPLES[platform]
 
     with pytest.raises(ProviderBusy):

@@ -94,9 +94,7 @@ async def test_a_base_that_is_no_url_is_for_the_operator(session: aiohttp.Client
         await Exchange(session, "nonsense", "").post("/", {})
 
 
-async def test_plain_http_behind_an_https_url_is_for_the_operator(
-    session: aiohttp.ClientSession, doors: Doors
-) -> None:
+async def test_plain_http_behind_an_https_url_is_for_the_operator(session: aiohttp.ClientSession, doors: Doors) -> None:
     with pytest.raises(ProviderRefused, match="tls"):
         await Exchange(session, doors.url.replace("http:", "https:"), "").post("/", {})
 

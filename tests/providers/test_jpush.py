@@ -280,7 +280,7 @@ async def test_the_fields_of_receipts_can_be_named_otherwise(session: aiohttp.Cl
 
 
 async def test_receipts_whose_fields_are_named_otherwise_say_so(push: Jpush) -> None:
-    with pytest.raises(CallerRefused, match="'type': see credentials.receiptFields"):
+    with pytest.raises(CallerRefused, match=r"'type': see credentials\.receiptFields"):
         push.receipts(posted([{"message": 1, "event": "clicked"}]))
 
 
@@ -296,9 +296,7 @@ async def test_receipts_of_somebody_else_are_refused(push: Jpush, authorization:
         push.receipts(posted(RECORD, authorization))
 
 
-async def test_the_stand_ins_receipts_are_read(
-    session: aiohttp.ClientSession, running: Sandbox, doors: Doors
-) -> None:
+async def test_the_stand_ins_receipts_are_read(session: aiohttp.ClientSession, running: Sandbox, doors: Doors) -> None:
     push = provider(session, running.address)
     running.play("jpush", Script.parse({"receipts": [{"delivered": 1, "clicked": 1}]}))
 

@@ -189,7 +189,9 @@ async def test_a_page_instead_of_the_interface_is_for_the_operator(sms: Jsms, do
         await sms.send(submission())
 
 
-@pytest.mark.parametrize("address", ["", "1380000000", "+85212345678", "138000000011", "+86 13800000001", "１３８００００００００１"])
+@pytest.mark.parametrize(
+    "address", ["", "1380000000", "+85212345678", "138000000011", "+86 13800000001", "１３８００００００００１"]
+)
 async def test_what_is_no_mainland_number_is_never_sent(sms: Jsms, doors: Doors, address: str) -> None:
     answer = await sms.send(submission(Target(9, address)))
 
@@ -265,9 +267,7 @@ async def test_a_body_that_is_no_form_is_refused(sms: Jsms) -> None:
         sms.receipts(Report("POST", {}, {}, b"\xff{}"))
 
 
-async def test_the_stand_ins_receipts_are_read(
-    session: aiohttp.ClientSession, running: Sandbox, doors: Doors
-) -> None:
+async def test_the_stand_ins_receipts_are_read(session: aiohttp.ClientSession, running: Sandbox, doors: Doors) -> None:
     sms = provider(session, running.address)
     running.play("jsms", Script.parse({"receipts": [{"match": "1$", "delivered": 1}, {"delivered": 0}]}))
 

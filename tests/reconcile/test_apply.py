@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tortoise.exceptions import IntegrityError
 
+from ums.database import opened
 from ums.documents import read
 from ums.errors import PlanStale, SecretMissing
 from ums.models import Resource, ResourceVersion, Revision, StoredSecret
@@ -121,35 +122,52 @@ async def test_deleting_much_needs_force(database: Settings) -> None:
     assert await Resource.all().count() == 2
 
 
-async def test_a_generated_secret_is_stored_encrypted_and_shown_nowhere(database: Settings) -> None:
-    changes = await applied(database, channel("shop", masterSecret={"generate": True}))
+@pytest.fixture
+def keyed(database: Settings) -> Settings:
+    """`database`, with the secret key there: on PostgreSQL UMS makes none itself."""
+    database.path("var").mkdir()
+    database.path(database.secret_key.file).write_text("any text that nobody guesses")
+    return database
+
+
+async def test_a_generated_secret_needs_the_secret_key_on_postgresql(postgres_settings: Settings) -> None:
+    async with opened(postgres_settings):
+        with pytest.raises(SecretMissing, match=r"file var/secret\.key is not set"):
+            await applied(postgres_settings, channel("shop", masterSecret={"generate": True}))
+
+        assert await Revision.all().count() == 0
+
+
+async def test_a_generated_secret_is_stored_encrypted_and_shown_nowhere(keyed: Settings) -> None:
+    changes = await applied(keyed, channel("shop", masterSecret={"generate": True}))
 
     stored = await StoredSecret.get()
-    secret = await generated_secret(database, "Channel", "shop", "masterSecret")
+    secret = await generated_secret(keyed, "Channel", "shop", "masterSecret")
     assert len(secret) == 43
-    assert secret == unseal(database, stored.ciphertext)
+    assert secret == unseal(keyed, stored.ciphertext)
     everything = [str(changes), repr(changes), json.dumps((await Resource.get()).body), stored.ciphertext]
     assert not [text for text in everything if secret in text]
 
 
-async def test_a_generated_secret_outlives_updates(database: Settings) -> None:
-    await applied(database, channel("shop", masterSecret={"generate": True}))
-    before = await generated_secret(database, "Channel", "shop", "masterSecret")
-    await applied(database, channel("shop", masterSecret={"generate": True}, title="The shop"))
+async def test_a_generated_secret_outlives_updates(keyed: Settings) -> None:
+    await applied(keyed, channel("shop", masterSecret={"generate": True}))
+    before = await generated_secret(keyed, "Channel", "shop", "masterSecret")
+    await applied(keyed, channel("shop", masterSecret={"generate": True}, title="The shop"))
 
-    assert await generated_secret(database, "Channel", "shop", "masterSecret") == before
+    assert await generated_secret(keyed, "Channel", "shop", "masterSecret") == before
 
 
 @pytest.mark.parametrize("after", [{}, channel("shop")], ids=["deleted", "another reference"])
-async def test_a_generated_secret_goes_with_its_reference(database: Settings, after: dict[Key, Body]) -> None:
-    await applied(database, channel("shop", masterSecret={"generate": True}))
-    await applied(database, after)
+async def test_a_generated_secret_goes_with_its_reference(keyed: Settings, after: dict[Key, Body]) -> None:
+    await applied(keyed, channel("shop", masterSecret={"generate": True}))
+    await applied(keyed, after)
 
     with pytest.raises(SecretMissing, match="Channel/shop has no generated masterSecret"):
-        await generated_secret(database, "Channel", "shop", "masterSecret")
+        await generated_secret(keyed, "Channel", "shop", "masterSecret")
 
 
-letters = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8)
+unreadable = "\0\x7f\ufffe\uffff" + "".join(map(chr, range(0x80, 0xA0)))  # in YAML
+letters = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=unreadable), max_size=8)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False) | letters,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(letters, inner, max_size=3),
@@ -185,7 +203,7 @@ templates = st.fixed_dictionaries(
 async def test_a_plan_right_after_an_apply_is_empty(database: Settings, written: list[dict[str, Any]]) -> None:
     text = "\n---\n".join(json.dumps(document, ensure_ascii=False) for document in written)
     documents, problems = read("it.yaml", text.encode())
-    assume(not problems)
+    assert problems == []
     kind = BY_NAME["Template"]
     desired = {("Template", kind.identity(one.body)): canonical(kind, one.body) for one in documents}
 

@@ -19,7 +19,6 @@ from strawberry.extensions import (
     MaxAliasesLimiter,
     MaxTokensLimiter,
     ParserCache,
-    QueryDepthLimiter,
     ValidationCache,
 )
 from strawberry.schema.config import StrawberryConfig
@@ -58,8 +57,9 @@ def _is_unexpected(error: GraphQLError) -> bool:
     return error.original_error is not None and not isinstance(error.original_error, GraphQLError)
 
 
-# Built once: the limiters make new rule classes each time, and the validation cache keys on the classes.
-_RULES = [*QueryDepthLimiter(10).validation_rules, *MaxAliasesLimiter(15).validation_rules]
+# Built once: the limiter makes a new rule class each time, and the validation cache keys on the classes.
+# Depth needs no limit: no type leads back to itself, so the schema bounds it.
+_RULES = MaxAliasesLimiter(15).validation_rules
 
 schema = _Schema(
     Query,

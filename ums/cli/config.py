@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -27,7 +28,7 @@ def validate(how: Chosen = Format.TEXT) -> None:
     if how is Format.JSON:
         print(json.dumps({"problems": []}, indent=2))
     else:
-        print(f"{len(found)} documents are valid.")
+        print("1 document is valid." if len(found) == 1 else f"{len(found)} documents are valid.")
 
 
 @app.command()
@@ -92,4 +93,5 @@ def schema(name: Annotated[str, typer.Argument(help="Which; without it, their na
     elif name in known:
         print(json.dumps(known[name], ensure_ascii=False, indent=2))
     else:
-        raise typer.BadParameter(f"no schema {name!r}{did_you_mean(name, known)}")
+        print(f"no schema {name!r}{did_you_mean(name, known)}", file=sys.stderr)
+        raise typer.Exit(1)

@@ -115,9 +115,10 @@ class Demo:
     async def asks(self, query: str, *, people: bool = False, **variables: Any) -> Any:
         """The data of a GraphQL request, as Channel `shop` or with the people key."""
         reference = SecretRef(env="UMS_PEOPLE_SECRET" if people else "SHOP_MASTER_SECRET")
-        auth = aiohttp.BasicAuth("people" if people else "shop", self._settings.resolve(reference))
+        credentials = aiohttp.encode_basic_auth("people" if people else "shop", self._settings.resolve(reference))
+        headers = {"authorization": credentials}
         url = f"{self._settings.public_url}/graphql"
-        async with self._session.post(url, json={"query": query, "variables": variables}, auth=auth) as response:
+        async with self._session.post(url, json={"query": query, "variables": variables}, headers=headers) as response:
             answer = await response.json()
         if answer.get("errors"):
             raise DemoFailed(f"GraphQL: {answer['errors']}")

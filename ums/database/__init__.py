@@ -32,7 +32,10 @@ async def opened(settings: Settings, *, shared: bool = False) -> AsyncIterator[N
         yield
 
 
-def configuration(settings: Settings) -> dict[str, Any]:
+MIGRATIONS = "ums.database.migrations"
+
+
+def configuration(settings: Settings, migrations: str = MIGRATIONS) -> dict[str, Any]:
     """Tortoise's configuration for `settings.database_url`.
 
     The connection is named after its kind: Tortoise caches SQL by that name, and SQLite's is not PostgreSQL's.
@@ -45,7 +48,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
     else:
         message = f"found {url.scheme or 'no'} scheme, expected sqlite:// or postgres://; change database.url"
         raise SettingsInvalid([Problem(path="$.database.url", message=message)])
-    app = {"models": ["ums.models"], "default_connection": name, "migrations": "ums.database.migrations"}
+    app = {"models": ["ums.models"], "default_connection": name, "migrations": migrations}
     return {"connections": {name: connection}, "apps": {"ums": app}, "use_tz": True, "timezone": "UTC"}
 
 

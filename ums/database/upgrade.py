@@ -18,7 +18,7 @@ from tortoise.migrations.executor import MigrationExecutor
 from tortoise.models import Model
 
 from ums import models
-from ums.database import configuration, connection, execute, fetch, sqlite_file
+from ums.database import MIGRATIONS, configuration, connection, execute, fetch, sqlite_file
 from ums.errors import UmsError
 from ums.settings import Settings
 
@@ -29,9 +29,9 @@ class UpgradeFailed(UmsError):
     """The operator must act: the database is not as the models say; a copy from before is kept."""
 
 
-async def upgrade(settings: Settings) -> list[str]:
+async def upgrade(settings: Settings, migrations: str = MIGRATIONS) -> list[str]:
     """Apply what is missing; the names of the migrations that were applied, none when the schema is up to date."""
-    config = configuration(settings)
+    config = configuration(settings, migrations)
     file = sqlite_file(settings)
     existed = file is not None and file.exists()
     if "sqlite" in config["connections"]:

@@ -22,7 +22,7 @@ from ums.vocabulary import Priority, Reason, State
 
 log = structlog.get_logger()
 
-LEASE = 60_000
+LEASE = 15_000
 """ms; renewed while the batch is in flight, so this is how long a killed worker's batch stands still."""
 
 LADDERS = {

@@ -32,7 +32,7 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
             return known  # somebody was faster with the same idempotency key
         raise
     await engine.lanes.wake(request.priority)
-    return message
+    return await Message.get(id=message.id)
 
 
 def _is_small(message: Message) -> bool:

@@ -33,7 +33,7 @@ class Sender:
         """Of `address` or `Name <address>`; raises ValueError."""
         name, address = parseaddr(_unbroken(written))
         address = mailbox(address)
-        return cls(address, formataddr((name, address)), address.rpartition("@")[2])
+        return cls(address, _named(name, address), address.rpartition("@")[2])
 
 
 class Skeleton:
@@ -101,6 +101,13 @@ def readable(html: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
+def _named(name: str, address: str) -> str:
+    """`formataddr` writes a long name into one encoded-word, however long; words have 75 characters at most."""
+    if name.isascii():
+        return formataddr((name, address))
+    return Header(name, "utf-8", header_name="From", maxlinelen=75).encode(linesep="\r\n") + f"\r\n <{address}>"
+
+
 def _part(subtype: str, text: str) -> bytes:
     lines = encodebytes(text.encode("utf-8", "replace")).replace(b"\n", b"\r\n")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -129,21 +136,27 @@ class _Reader(HTMLParser):
         self.words: list[str] = []
         self._hidden = 0
         self._link = ""
+        self._link_from = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in self.HIDDEN
         if tag in self.BLOCKS or tag == "br":
             self.words.append("\n- " if tag == "li" else "\n")
         if tag == "a":
-            self._link = dict(attrs).get("href") or ""
+            self._link, self._link_from = dict(attrs).get("href") or "", len(self.words)
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= tag in self.HIDDEN and self._hidden > 0
         if tag in self.BLOCKS:
             self.words.append("\n")
-        if tag == "a" and self._link and not self._hidden:
+        if tag == "a":
+            self._end_link()
+
+    def _end_link(self) -> None:
+        shown = "".join(self.words[self._link_from :]).strip()
+        if self._link and not self._hidden and shown != self._link:
             self.words.append(f" ({self._link})")
-            self._link = ""
+        self._link = ""
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

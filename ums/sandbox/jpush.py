@@ -34,6 +34,7 @@ MEMBERS = frozenset(
         *("live_activity", "sms_message", "options", "callback", "cid"),
     )
 )
+OBJECTS = ("notification", "message", "live_activity", "options")
 PLATFORMS = frozenset({"android", "ios", "hmos", "quickapp", "winphone"})
 
 
@@ -198,10 +199,12 @@ def _targets(push: Mapping[str, Any]) -> list[str]:
         raise Refused(400, 1002, "platform and audience are required")
     if push["platform"] != "all" and not set(push["platform"]) <= PLATFORMS:
         raise Refused(400, 1003, "platform is illegal")
+    if odd := [name for name in OBJECTS if not isinstance(push.get(name) or {}, dict)]:
+        raise Refused(400, 1003, f"not an object: {', '.join(odd)}")
     if not push.get("notification") and not push.get("message") and not push.get("live_activity"):
         raise Refused(400, 1002, "notification or message is required")
-    shown = push.get("notification", {})
-    if len(orjson.dumps([shown.get("android", {}), push.get("message", {})])) > ANDROID_BYTES:
+    android = (push.get("notification") or {}).get("android")
+    if len(orjson.dumps([android, push.get("message")])) > ANDROID_BYTES:
         raise Refused(400, 1005, "the message is too large")
     return _registration_ids(push["audience"])
 

@@ -83,6 +83,8 @@ class JsmsStandIn(StandIn):
 
     async def _single(self, request: web.Request, account: Credentials) -> web.Response:
         message = _parsed(await request.read())
+        if not message.get("mobile"):
+            raise Refused(400, 50004, "missing mobile")
         self._within_the_rate(account)
         if error := self._error(message):
             raise Refused(403, *error)
@@ -94,6 +96,8 @@ class JsmsStandIn(StandIn):
         recipients = batch.get("recipients")
         if not isinstance(recipients, list) or not recipients:
             raise Refused(403, 50030, "recipients empty")
+        if not all(isinstance(item, dict) for item in recipients):
+            raise Refused(403, 50007, "invalid body")
         if len(recipients) > RECIPIENTS:
             raise Refused(403, 50031, "recipients over limit")
         self._within_the_rate(account)

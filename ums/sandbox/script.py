@@ -57,11 +57,8 @@ class Script:
     def parse(cls, written: object) -> "Script":
         """Raises CallerRefused."""
         values = _members(written, SCRIPT, "a script")
-        values["refuse"] = tuple(re.compile(pattern) for pattern in values.get("refuse", ()))
-        values["receipts"] = tuple(
-            Rule(**_members(rule, RULE, "a rule") | {"match": re.compile(rule.get("match", ""))})
-            for rule in values.get("receipts", ())
-        )
+        values["refuse"] = tuple(_pattern(pattern) for pattern in values.get("refuse", ()))
+        values["receipts"] = tuple(_rule(rule) for rule in values.get("receipts", ()))
         return cls(**values)
 
     def accepts(self, account: str, secret: str) -> bool:
@@ -108,6 +105,18 @@ def happens(share: float, address: str, what: str) -> bool:
         return share >= 1
     drawn = int.from_bytes(blake2b(f"{what} {address}".encode(), digest_size=4).digest(), "big")
     return drawn < share * 2**32
+
+
+def _rule(written: object) -> Rule:
+    values = _members(written, RULE, "a rule")
+    return Rule(**values | {"match": _pattern(values.get("match", ""))})
+
+
+def _pattern(written: object) -> re.Pattern[str]:
+    try:
+        return re.compile(written)  # type: ignore[call-overload, no-any-return]  # a TypeError when it is no text
+    except (re.error, TypeError) as error:
+        raise _wrong(f"{written!r} is not a regular expression: {error}") from error
 
 
 def _members(written: object, known: Mapping[str, tuple[str, Any]], what: str) -> dict[str, Any]:

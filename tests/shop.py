@@ -22,8 +22,8 @@ from ums.providers.contract import Receipt
 from ums.reconcile import reconcile
 from ums.sandbox import Sandbox, free_address, sandbox
 from ums.sandbox.script import Script
-from ums.settings import Settings
-from ums.vocabulary import ChannelType, Priority, State
+from ums.settings import SecretRef, Settings
+from ums.vocabulary import ChannelType, Priority, SandboxAddress, State
 
 SECOND, MINUTE = 1000, 60_000
 APP = {"platform": "all", "notification": {"alert": "hello"}}
@@ -107,12 +107,23 @@ def person(name: str, *, app: Sequence[str] = (), phone: str = "", mail: str = "
     return Upload(name, set=Bindings((("all", tags),) if tags else (), tuple(addresses)))
 
 
-@pytest.fixture
-async def shop(settings: Settings) -> AsyncIterator[Shop]:
-    address, time = free_address(), Time()
+def open_shop(settings: Settings) -> Settings:
+    """Put the shop's declarations into the installation, and point it at a sandbox on free ports."""
     settings.config.mkdir()
     shutil.copy(Path(__file__).with_name("shop.yaml"), settings.config)
-    settings = replace(settings, sandbox=f"{address.host}:{address.port}")
+    address = free_address()
+    return replace(
+        settings,
+        sandbox=f"{address.host}:{address.port}",
+        people_key="people",
+        people_secret=SecretRef(env="PEOPLE_SECRET"),
+    )
+
+
+@pytest.fixture
+async def shop(settings: Settings) -> AsyncIterator[Shop]:
+    settings, time = open_shop(settings), Time()
     await reconcile(settings, write=True)
+    address = SandboxAddress.parse(settings.sandbox)
     async with sandbox(address, "http://127.0.0.1:9") as stand_ins, running(settings, time) as engine:
         yield Shop(engine, stand_ins, time)

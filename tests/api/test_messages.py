@@ -1,0 +1,132 @@
+"""Messages read back."""
+
+from tests.api.conftest import Api
+from tests.api.test_sending import CONTENT, SEND
+
+UPSERT = "mutation ($users: [UserInput!]!) { upsertUsers(users: $users) { written } }"
+
+
+async def sent(api: Api, **given: object) -> str:
+    payload = await api.asks(SEND, input={"audience": {"broadcast": True}, "body": CONTENT, **given})
+    message: str = payload["sendMessage"]["message"]["id"]
+    return message
+
+
+async def knows_ann_and_bob(api: Api) -> None:
+    people = [
+        {"userId": name, "set": {"addresses": [{"type": "APP", "bind": "app", "values": [f"rid-{name}"]}]}}
+        for name in ("ann", "bob")
+    ]
+    await api.asks(UPSERT, users=people)
+
+
+async def test_a_message_tells_its_funnels_and_losses(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    await api.asks(UPSERT, users=[{"userId": "eve"}])
+    message = await sent(api)
+    await api.works()
+
+    found = await api.asks(
+        """query ($id: ID!) { message(id: $id) {
+          state users { planned effective sent delivered clicked deliveryRate clickRate }
+          deliveryChannels { deliveryChannel funnel { sent } } losses { deliveryChannel stage reason number } } }""",
+        id=message,
+    )
+
+    assert found["message"] == {
+        "state": "DONE",
+        "users": {
+            "planned": 3, "effective": 2, "sent": 2, "delivered": 0, "clicked": 0, "deliveryRate": 0.0, "clickRate": None
+        },
+        "deliveryChannels": [{"deliveryChannel": "app", "funnel": {"sent": 2}}],
+        "losses": [{"deliveryChannel": None, "stage": "planned to effective", "reason": "no_address", "number": 1}],
+    }  # fmt: skip
+
+
+async def test_messages_are_paged_the_newest_first(api: Api) -> None:
+    ids = [await sent(api, sendNo=str(n)) for n in range(5)]
+    query = """query ($after: String) { messages(first: 2, after: $after) {
+      edges { node { id } } pageInfo { hasNextPage endCursor } } }"""
+
+    found, after = [], None
+    for _ in range(3):
+        page = (await api.asks(query, after=after))["messages"]
+        found += [edge["node"]["id"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+
+    assert found == ids[::-1]
+    assert page["pageInfo"]["hasNextPage"] is False
+
+
+async def test_messages_are_filtered(api: Api) -> None:
+    await sent(api, sendNo="1")
+    urgent = await sent(api, sendNo="2", priority="HIGH")
+
+    found = await api.asks("{ messages(filter: {priority: HIGH}) { edges { node { id sendNo } } } }")
+
+    assert found == {"messages": {"edges": [{"node": {"id": urgent, "sendNo": "2"}}]}}
+
+
+async def test_the_deliveries_of_a_message_are_paged(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    message = await sent(api)
+    await api.works()
+    query = """query ($id: ID!, $after: String) { message(id: $id) { deliveries(first: 1, after: $after) {
+      edges { node { address state } } pageInfo { hasNextPage endCursor } } } }"""
+
+    first = (await api.asks(query, id=message))["message"]["deliveries"]
+    second = (await api.asks(query, id=message, after=first["pageInfo"]["endCursor"]))["message"]["deliveries"]
+
+    assert [page["edges"][0]["node"] for page in (first, second)] == [
+        {"address": "rid-ann", "state": "SUBMITTED"},
+        {"address": "rid-bob", "state": "SUBMITTED"},
+    ]
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
+
+
+async def test_a_lifecycle_tells_operators_what_happened_and_engineers_what_was_called(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    api.sandbox.play("jpush", api.sandbox.stages["jpush"].script.__class__(busy=1))
+    message = await sent(api)
+    await api.works()
+    api.engine.clock.passes(60_000)  # type: ignore[attr-defined]  # the fixture's own clock
+    await api.works()
+
+    (life,) = (
+        await api.asks(
+            """query ($id: ID!) { lifecycle(messageId: $id, target: "ann") {
+              target state progress { what deliveryChannel address } log { number targets verdict worker } } }""",
+            id=message,
+        )
+    )["lifecycle"]
+
+    worker = api.engine.worker
+    assert life == {
+        "target": "ann",
+        "state": "SUBMITTED",
+        "progress": [
+            {"what": "accepted", "deliveryChannel": "", "address": ""},
+            {"what": "planned", "deliveryChannel": "app", "address": "rid-ann"},
+            {"what": "submitted", "deliveryChannel": "app", "address": "rid-ann"},
+        ],
+        "log": [
+            {"number": 1, "targets": 2, "verdict": "busy", "worker": worker},
+            {"number": 2, "targets": 2, "verdict": "answered", "worker": worker},
+        ],
+    }
+
+
+async def test_a_lifecycle_is_found_by_address_too(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    message = await sent(api)
+
+    await api.works()
+    query = 'query ($id: ID!) { lifecycle(messageId: $id, target: "rid-bob") { target } }'
+
+    assert await api.asks(query, id=message) == {"lifecycle": [{"target": "bob"}]}
+
+
+async def test_a_cursor_that_is_none_and_a_page_too_large_are_refused(api: Api) -> None:
+    for arguments, words in (('after: "x"', "is not a cursor"), ("first: 1001", "expected 1 to 1000")):
+        answer = await api.answers(f"{{ messages({arguments}) {{ edges {{ cursor }} }} }}")
+        assert words in answer["errors"][0]["message"]

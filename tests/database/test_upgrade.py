@@ -1,0 +1,92 @@
+"""`ums db upgrade`: an installed database becomes what this version needs, and loses nothing."""
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tortoise.context import TortoiseContext
+
+from ums.database import configuration, connection, execute, fetch, migrations, opened
+from ums.database.upgrade import UpgradeFailed, is_current, named_indexes, upgrade
+from ums.models import Address, User
+from ums.settings import Settings
+
+INDEXES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+    "postgres": "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+async def test_the_migrations_make_what_the_models_say(database: Settings) -> None:
+    kind = "sqlite" if database.database_url.startswith("sqlite") else "postgres"
+
+    found = {row["name"] for row in await fetch(connection(), INDEXES[kind])}
+
+    assert named_indexes() <= found
+    assert await is_current(database)
+
+
+async def test_an_upgrade_of_a_current_database_does_nothing(settings: Settings) -> None:
+    assert await upgrade(settings) == []
+
+
+async def test_two_upgrades_at_once_apply_each_migration_once(sqlite_settings: Settings) -> None:
+    fresh = replace(sqlite_settings, database_url="sqlite://fresh.db")
+
+    done = await asyncio.gather(asyncio.create_task(upgrade(fresh)), asyncio.create_task(upgrade(fresh)))
+
+    assert sorted(done) == [[], ["0001_initial"]]
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The migrations of a later version, which rebuilds two tables on SQLite; the package's name."""
+    package = tmp_path / "next_version"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    shutil.copy(Path(migrations.__path__[0]) / "0001_initial.py", package)
+    (package / "0002_wider.py").write_text(WIDER)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "next_version"
+
+
+WIDER = """
+from tortoise import fields, migrations
+from tortoise.migrations import operations as ops
+
+class Migration(migrations.Migration):
+    dependencies = [("ums", "0001_initial")]
+    operations = [
+        ops.AlterField("User", "user_id", fields.CharField(unique=True, max_length=80)),
+        ops.AlterField("Recipient", "target", fields.CharField(max_length=400)),
+    ]
+"""
+
+
+async def test_rows_children_and_indexes_survive_an_upgrade_and_a_copy_is_kept(
+    settings: Settings, next_version: str
+) -> None:
+    async with opened(settings):
+        ann = await User.create(user_id="ann", created_at=1, updated_at=1)
+        await Address.create(user=ann, type="sms", bind="all", value="+8613800000001")
+
+    assert await upgrade(settings, next_version) == ["0002_wider"]
+
+    async with opened(settings):
+        assert await Address.filter(user__user_id="ann").count() == 1
+        kind = "sqlite" if settings.database_url.startswith("sqlite") else "postgres"
+        assert named_indexes() <= {row["name"] for row in await fetch(connection(), INDEXES[kind])}
+    assert (settings.root / "ums.db.before-upgrade").is_file() == (kind == "sqlite")
+
+
+async def test_an_upgrade_that_finds_orphans_says_so(sqlite_settings: Settings, next_version: str) -> None:
+    config = configuration(sqlite_settings)
+    config["connections"]["sqlite"]["credentials"]["foreign_keys"] = "OFF"
+    async with TortoiseContext() as context:
+        await context.init(config=config)
+        await execute(connection(), "INSERT INTO tag (user_id, bind, tag) VALUES (99, 'all', 'vip')")
+
+    with pytest.raises(UpgradeFailed, match=r"rows of \['tag'\] lost their parent row"):
+        await upgrade(sqlite_settings, next_version)

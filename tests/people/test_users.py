@@ -1,0 +1,117 @@
+"""Uploading people: what is written, and what is refused."""
+
+import pytest
+
+from tests.shop import Time
+from ums.database import connection, fetch
+from ums.errors import CallerRefused
+from ums.people.users import Bindings, Scope, Upload, upsert
+from ums.settings import Settings
+from ums.vocabulary import ChannelType
+
+SCOPE = Scope(frozenset({"shop"}), frozenset({"app", "app2"}))
+APP, SMS, EMAIL = ChannelType.APP, ChannelType.SMS, ChannelType.EMAIL
+
+
+async def write(*uploads: Upload) -> None:
+    assert await upsert(uploads, SCOPE, Time()()) == (len(uploads), [])
+
+
+async def addresses() -> list[tuple[str, str, str, str]]:
+    rows = await fetch(
+        connection(),
+        "SELECT u.user_id, a.type, a.bind, a.value FROM address a JOIN user_account u ON u.id = a.user_id ORDER BY 1, 2, 3, 4",
+    )
+    return [(row["user_id"], row["type"], row["bind"], row["value"]) for row in rows]
+
+
+async def tags() -> list[tuple[str, str, str]]:
+    rows = await fetch(
+        connection(),
+        "SELECT u.user_id, t.bind, t.tag FROM tag t JOIN user_account u ON u.id = t.user_id ORDER BY 1, 2, 3",
+    )
+    return [(row["user_id"], row["bind"], row["tag"]) for row in rows]
+
+
+async def test_add_adds_devices_and_tags(database: Settings) -> None:
+    await write(Upload("ann", add=Bindings((("all", ["vip"]),), ((APP, "app", ["rid-1"]),))))
+    await write(Upload("ann", add=Bindings((("all", ["vip", "new"]),), ((APP, "app", ["rid-1", "rid-2"]),))))
+
+    assert await addresses() == [("ann", "app", "app", "rid-1"), ("ann", "app", "app", "rid-2")]
+    assert await tags() == [("ann", "all", "new"), ("ann", "all", "vip")]
+
+
+async def test_set_replaces_all_of_that_bind_and_nothing_else(database: Settings) -> None:
+    await write(Upload("ann", set=Bindings((("all", ["a", "b"]), ("shop", ["c"])), ((APP, "app", ["1", "2"]),))))
+    await write(Upload("ann", set=Bindings((("all", ["d"]),), ((APP, "app", ["3"]), (APP, "app2", ["4"])))))
+
+    assert await addresses() == [("ann", "app", "app", "3"), ("ann", "app", "app2", "4")]
+    assert await tags() == [("ann", "all", "d"), ("ann", "shop", "c")]
+
+
+async def test_del_removes_what_is_named(database: Settings) -> None:
+    await write(Upload("ann", set=Bindings((("all", ["a", "b"]),), ((APP, "app", ["1", "2"]),))))
+    await write(Upload("ann", delete=Bindings((("all", ["a"]),), ((APP, "app", ["2"]),))))
+
+    assert await addresses() == [("ann", "app", "app", "1")]
+    assert await tags() == [("ann", "all", "b")]
+
+
+async def test_one_phone_for_all_and_one_for_the_channel(database: Settings) -> None:
+    await write(Upload("ann", set=Bindings((), ((SMS, "all", ["13800000001"]), (SMS, "shop", ["+86 138 0000 0002"])))))
+
+    assert await addresses() == [("ann", "sms", "all", "+8613800000001"), ("ann", "sms", "shop", "+8613800000002")]
+
+
+@pytest.mark.parametrize(
+    ("upload", "code", "path", "words"),
+    [
+        (Upload("a b"), "invalid_user_id", "users[0].userId", "found 'a b'"),
+        (Upload("x" * 65), "invalid_user_id", "users[0].userId", "expected 1 to 64"),
+        (Upload("a", add=Bindings((("all", ["x y"]),))), "invalid_tag", "users[0].add.tags[0]", "found 'x y'"),
+        (Upload("a", add=Bindings((("all", ["标" * 14]),))), "invalid_tag", "users[0].add.tags[0]", "at most 40 bytes"),
+        (
+            Upload("a", set=Bindings((), ((SMS, "all", ["12"]),))),
+            "invalid_address",
+            "users[0].set.addresses[0]",
+            "'12' is no possible phone number",
+        ),
+        (
+            Upload("a", set=Bindings((), ((EMAIL, "all", ["ann@"]),))),
+            "invalid_address",
+            "users[0].set.addresses[0]",
+            "'ann@'",
+        ),
+        (
+            Upload("a", set=Bindings((), ((APP, "all", ["rid"]),))),
+            "bind_not_allowed",
+            "users[0].set.addresses[0].bind",
+            "expected one of app, app2",
+        ),
+        (
+            Upload("a", add=Bindings((), ((SMS, "all", ["13800000001"]),))),
+            "set_not_add",
+            "users[0].add.addresses[0]",
+            "use set",
+        ),
+        (
+            Upload("a", set=Bindings((), ((SMS, "all", ["13800000001", "13800000002"]),))),
+            "one_per_bind",
+            "users[0].set.addresses[0].values",
+            "found 2 values",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_person_is_said_and_the_others_are_written(
+    sqlite_database: Settings, upload: Upload, code: str, path: str, words: str
+) -> None:
+    written, (problem,) = await upsert([upload, Upload("good")], SCOPE, Time()())
+
+    assert (written, problem.code, problem.path) == (1, code, path)
+    assert words in problem.message
+    assert await fetch(connection(), "SELECT user_id FROM user_account") == [{"user_id": "good"}]
+
+
+async def test_more_than_a_thousand_are_refused_whole(sqlite_database: Settings) -> None:
+    with pytest.raises(CallerRefused, match="found 1001 users, at most 1000"):
+        await upsert([Upload(f"u{n}") for n in range(1001)], SCOPE, Time()())

@@ -1,0 +1,67 @@
+"""An SMTP server that says what a test tells it to, however wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+SAID = {
+    "banner": "220 ready",
+    "EHLO": "250 ready",
+    "MAIL": "250 OK",
+    "RCPT": "250 OK",
+    "DATA": "354 go on",
+    "dot": "250 OK: queued as 77",
+    "RSET": "250 OK",
+    "QUIT": "221 bye",
+}
+HANG_UP = ""
+
+
+@dataclass
+class MailServer:
+    """`said` by verb, `banner` and `dot`: a text for ever, or a list whose last member stays."""
+
+    said: dict[str, str | list[str]]
+    port: int = 0
+    conversations: int = 0
+    heard: list[str] = field(default_factory=list)
+    """Every command, in order."""
+    mails: list[bytes] = field(default_factory=list)
+
+    def verbs(self) -> list[str]:
+        return [command.partition(" ")[0] for command in self.heard]
+
+    def _next(self, verb: str) -> str:
+        answer = self.said.get(verb, "500 what?")
+        if isinstance(answer, str):
+            return answer
+        return answer.pop(0) if len(answer) > 1 else answer[0]
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.conversations += 1
+        verb = "banner"
+        while answer := self._next(verb):
+            writer.write(answer.encode() + b"\r\n")
+            if answer.startswith("354"):
+                self.mails.append(await reader.readuntil(b"\r\n.\r\n"))
+                verb = "dot"
+                continue
+            line = await reader.readline()
+            if not line:
+                break
+            self.heard.append(line.decode().strip())
+            verb = self.heard[-1].partition(" ")[0]
+        writer.close()
+
+
+@asynccontextmanager
+async def mail_server(**said: str | list[str]) -> AsyncIterator[MailServer]:
+    made = MailServer(SAID | said)
+    server = await asyncio.start_server(made.converse, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+        await server.wait_closed()
