@@ -1,5 +1,6 @@
 """The words of UMS, one per thing, from the YAML key to the table column to the GraphQL field."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +8,10 @@ from enum import Enum, IntEnum
 
 Clock = Callable[[], int]
 """Milliseconds since the epoch, UTC. Every time in UMS is such a number; it is passed in, never patched."""
+
+
+PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+"""Where a template's content takes the value of a variable: `{{name}}`, spaces inside allowed."""
 
 
 def system_clock() -> int:

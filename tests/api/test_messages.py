@@ -36,7 +36,8 @@ async def test_a_message_tells_its_funnels_and_losses(api: Api) -> None:
     assert found["message"] == {
         "state": "DONE",
         "users": {
-            "planned": 3, "effective": 2, "sent": 2, "delivered": 0, "clicked": 0, "deliveryRate": 0.0, "clickRate": None
+            "planned": 3, "effective": 2, "sent": 2, "delivered": 0, "clicked": 0,
+            "deliveryRate": 0.0, "clickRate": None,
         },
         "deliveryChannels": [{"deliveryChannel": "app", "funnel": {"sent": 2}}],
         "losses": [{"deliveryChannel": None, "stage": "planned to effective", "reason": "no_address", "number": 1}],

@@ -20,7 +20,8 @@ async def write(*uploads: Upload) -> None:
 async def addresses() -> list[tuple[str, str, str, str]]:
     rows = await fetch(
         connection(),
-        "SELECT u.user_id, a.type, a.bind, a.value FROM address a JOIN user_account u ON u.id = a.user_id ORDER BY 1, 2, 3, 4",
+        "SELECT u.user_id, a.type, a.bind, a.value FROM address a "
+        "JOIN user_account u ON u.id = a.user_id ORDER BY 1, 2, 3, 4",
     )
     return [(row["user_id"], row["type"], row["bind"], row["value"]) for row in rows]
 

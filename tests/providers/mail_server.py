@@ -1,9 +1,16 @@
-"""An SMTP server that says what a test tells it to, however wrong."""
+"""An SMTP server that says what a test tells it to, however wrong; and a provider that sends to it."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from ums.providers.contract import Account, Outcome, Submission, Target
+from ums.providers.smtp import Smtp
+from ums.vocabulary import SandboxAddress
 
 SAID = {
     "banner": "220 ready",
@@ -16,6 +23,10 @@ SAID = {
     "QUIT": "221 bye",
 }
 HANG_UP = ""
+
+CONTENT = {"subject": "Your order", "text": "<p>It is on its way.</p>"}
+CREATED = 1_700_000_000_000
+LOGIN: dict[str, Any] = {"account": "shop", "password": "secret"}
 
 
 @dataclass
@@ -57,7 +68,7 @@ class MailServer:
 
 @asynccontextmanager
 async def mail_server(**said: str | list[str]) -> AsyncIterator[MailServer]:
-    made = MailServer(SAID | said)
+    made = MailServer({**SAID, **said})
     server = await asyncio.start_server(made.converse, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     try:
@@ -65,3 +76,30 @@ async def mail_server(**said: str | list[str]) -> AsyncIterator[MailServer]:
     finally:
         server.close()
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def mailer(
+    session: aiohttp.ClientSession, sandbox: SandboxAddress | None = None, **credentials: Any
+) -> AsyncIterator[Smtp]:
+    provider = Smtp(Account("shopmail", {"sender": "Shop <shop@shop.example>"} | credentials, sandbox), session)
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
+def at(server: MailServer) -> dict[str, Any]:
+    """The credentials that lead to it."""
+    return {"server": "127.0.0.1", "port": server.port}
+
+
+def submission(*addresses: str, content: dict[str, str] | None = None) -> Submission:
+    targets = [Target(number, address) for number, address in enumerate(addresses or ("ann@people.example",), 1)]
+    return Submission("", content or CONTENT, targets, CREATED)
+
+
+async def told(session: aiohttp.ClientSession, server: MailServer, *addresses: str) -> list[Outcome]:
+    """What became of one mail each, sent one after the other."""
+    async with mailer(session, **at(server), encryption="none", connections=1) as provider:
+        return list((await provider.send(submission(*addresses))).outcomes)

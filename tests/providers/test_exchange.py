@@ -89,9 +89,10 @@ async def test_what_cannot_be_reached_got_nothing(session: aiohttp.ClientSession
         await Exchange(session, base, "").post("/", {})
 
 
-async def test_a_base_that_is_no_url_is_for_the_operator(session: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize("base", ["nonsense", "ftp://files.example", "http://"])
+async def test_a_base_that_is_no_url_is_for_the_operator(session: aiohttp.ClientSession, base: str) -> None:
     with pytest.raises(ProviderRefused, match="url"):
-        await Exchange(session, "nonsense", "").post("/", {})
+        await Exchange(session, base, "").post("/", {})
 
 
 async def test_plain_http_behind_an_https_url_is_for_the_operator(session: aiohttp.ClientSession, doors: Doors) -> None:

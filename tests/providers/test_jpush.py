@@ -1,26 +1,23 @@
-"""JPush: the request as it is sent, every answer as it is read, receipts in every shape."""
+"""JPush: the request as it is sent, every answer as it is read."""
 
 import asyncio
-import json
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.providers.conftest import Doors, body
-from ums.errors import CallerRefused, OutcomeUnknown, ProviderBusy, ProviderRefused, Unauthorized
+from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers import jpush
-from ums.providers.contract import Account, Outcome, Receipt, Report, Submission, Target
-from ums.providers.exchange import basic
+from ums.providers.contract import Account, Outcome, Submission, Target
 from ums.providers.jpush import Jpush
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
-from ums.vocabulary import Reason, SandboxAddress, State, system_clock
+from ums.vocabulary import Reason, SandboxAddress, State
 
 KEY, SECRET = "7d431e42dfa6a6d693ac2d04", "5e987ac6d2e04d95a9d8f0d1"
 ALERT = {"notification": {"alert": "Hello"}}
 TARGETS = [Target(7, "rid-a"), Target(8, "rid-b")]
-RECORD = {"msg_id": "1828256757", "registration_id": "rid-a", "type": "delivered", "time": 1_700_000_000_123}
 
 
 def provider(session: aiohttp.ClientSession, sandbox: SandboxAddress | None = None, **more: object) -> Jpush:
@@ -35,11 +32,6 @@ def push(session: aiohttp.ClientSession, doors: Doors) -> Jpush:
 
 def submission(content: dict[str, Any] | None = None, key: str = f"{KEY}-1") -> Submission:
     return Submission(key, content or ALERT, TARGETS, 0)
-
-
-def posted(records: object, authorization: str = basic(KEY, SECRET)) -> Report:
-    raw = records if isinstance(records, bytes) else json.dumps(records).encode()
-    return Report("POST", {}, {"authorization": authorization}, raw)
 
 
 async def test_a_push_is_worded_as_the_reference_says(push: Jpush, doors: Doors) -> None:
@@ -92,21 +84,21 @@ async def test_an_answer_without_a_message_id_leaves_the_outcome_unknown(push: J
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "state", "reason"),
+    ("code", "state", "reason"),
     [
-        (400, 1002, State.REFUSED, Reason.CONTENT),
-        (400, 1003, State.REFUSED, Reason.CONTENT),
-        (400, 1005, State.REFUSED, Reason.CONTENT),
-        (400, 1009, State.REFUSED, Reason.CONTENT),
-        (400, 1035, State.REFUSED, Reason.CONTENT),
-        (400, 4711, State.REFUSED, Reason.CONTENT),
-        (400, 1011, State.INVALID, Reason.INVALID_ADDRESS),
+        (1002, State.REFUSED, Reason.CONTENT),
+        (1003, State.REFUSED, Reason.CONTENT),
+        (1005, State.REFUSED, Reason.CONTENT),
+        (1009, State.REFUSED, Reason.CONTENT),
+        (1035, State.REFUSED, Reason.CONTENT),
+        (4711, State.REFUSED, Reason.CONTENT),
+        (1011, State.INVALID, Reason.INVALID_ADDRESS),
     ],
 )
 async def test_a_refused_push_is_lost_for_every_target(
-    push: Jpush, doors: Doors, status: int, code: int, state: State, reason: Reason
+    push: Jpush, doors: Doors, code: int, state: State, reason: Reason
 ) -> None:
-    doors.answer(status, {"msg_id": 2081584083, "error": {"message": "so it is", "code": code}})
+    doors.answer(400, {"msg_id": 2081584083, "error": {"message": "so it is", "code": code}})
 
     answer = await push.send(submission())
 
@@ -228,90 +220,3 @@ async def test_a_push_repeated_with_its_key_is_sent_once(session: aiohttp.Client
 
     assert third == first
     assert running.record("jpush").addresses == ["rid-a", "rid-b"]
-
-
-@pytest.mark.parametrize("shape", [RECORD, [RECORD], {"count": 1, "data": [RECORD]}])
-async def test_receipts_may_come_alone_or_in_an_array_or_within_an_object(push: Jpush, shape: object) -> None:
-    assert push.receipts(posted(shape)) == [Receipt("1828256757", "rid-a", State.DELIVERED, 1_700_000_000_123)]
-
-
-@pytest.mark.parametrize(
-    ("kind", "state", "reason"),
-    [
-        ("delivered", State.DELIVERED, None),
-        (4, State.DELIVERED, None),
-        ("clicked", State.CLICKED, None),
-        (6, State.CLICKED, None),
-        ("undelivered", State.UNDELIVERED, Reason.UNREACHABLE),
-        ("5", State.UNDELIVERED, Reason.UNREACHABLE),
-    ],
-)
-async def test_a_receipt_says_what_happened(push: Jpush, kind: object, state: State, reason: Reason | None) -> None:
-    [receipt] = push.receipts(posted(RECORD | {"type": kind}))
-
-    assert (receipt.state, receipt.reason) == (state, reason)
-
-
-@pytest.mark.parametrize("time", [1_700_000_000, 1_700_000_000_000, "1700000000", "1700000000000", 1_700_000_000.0])
-async def test_the_time_of_a_receipt_may_be_in_seconds_or_milliseconds(push: Jpush, time: object) -> None:
-    [receipt] = push.receipts(posted(RECORD | {"time": time}))
-
-    assert receipt.at == 1_700_000_000_000
-
-
-@pytest.mark.parametrize("time", [None, "yesterday", True])
-async def test_a_receipt_without_a_time_happened_when_it_arrived(push: Jpush, time: object) -> None:
-    [receipt] = push.receipts(posted(RECORD | {"time": time}))
-
-    assert receipt.at == pytest.approx(system_clock(), abs=5000)
-
-
-async def test_what_does_not_concern_a_delivery_is_left_out(push: Jpush) -> None:
-    others = [RECORD | {"type": "geofence"}, RECORD | {"msg_id": None}, RECORD | {"registration_id": ""}, "text"]
-
-    assert [receipt.address for receipt in push.receipts(posted([*others, RECORD]))] == ["rid-a"]
-
-
-async def test_the_fields_of_receipts_can_be_named_otherwise(session: aiohttp.ClientSession) -> None:
-    named = provider(session, receiptFields={"address": "rid", "kind": "event"})
-    record = {"msg_id": 1, "rid": "rid-a", "event": "clicked", "time": 1_700_000_000}
-
-    assert named.receipts(posted(record)) == [Receipt("1", "rid-a", State.CLICKED, 1_700_000_000_000)]
-
-
-async def test_receipts_whose_fields_are_named_otherwise_say_so(push: Jpush) -> None:
-    with pytest.raises(CallerRefused, match=r"'type': see credentials\.receiptFields"):
-        push.receipts(posted([{"message": 1, "event": "clicked"}]))
-
-
-@pytest.mark.parametrize("raw", [b"", b"nonsense", b'"text"', b"7"])
-async def test_receipts_that_cannot_be_read_are_refused(push: Jpush, raw: bytes) -> None:
-    with pytest.raises(CallerRefused, match="JPush receipt"):
-        push.receipts(posted(raw))
-
-
-@pytest.mark.parametrize("authorization", ["", "Basic abc", basic(KEY, "another"), "Basic é"])
-async def test_receipts_of_somebody_else_are_refused(push: Jpush, authorization: str) -> None:
-    with pytest.raises(Unauthorized):
-        push.receipts(posted(RECORD, authorization))
-
-
-async def test_the_stand_ins_receipts_are_read(session: aiohttp.ClientSession, running: Sandbox, doors: Doors) -> None:
-    push = provider(session, running.address)
-    running.play("jpush", Script.parse({"receipts": [{"delivered": 1, "clicked": 1}]}))
-
-    answer = await push.send(submission())
-
-    receipts = push.receipts(await doors.report("/v1/app/callback"))
-    assert {receipt.provider_id for receipt in receipts} == {answer.provider_id}
-    assert [(receipt.address, receipt.state) for receipt in receipts] == [
-        ("rid-a", State.DELIVERED),
-        ("rid-a", State.CLICKED),
-        ("rid-b", State.DELIVERED),
-        ("rid-b", State.CLICKED),
-    ]
-
-
-async def test_the_door_answers_an_echo(push: Jpush) -> None:
-    assert push.greet(Report("GET", {"echostr": "8Letters"}, {}, b"")) == "8Letters"
-    assert push.greet(posted(RECORD)) is None

@@ -190,7 +190,7 @@ async def test_a_page_instead_of_the_interface_is_for_the_operator(sms: Jsms, do
 
 
 @pytest.mark.parametrize(
-    "address", ["", "1380000000", "+85212345678", "138000000011", "+86 13800000001", "１３８００００００００１"]
+    "address", ["", "1380000000", "+85212345678", "138000000011", "+86 13800000001", "\uff11380000000\uff11"]
 )
 async def test_what_is_no_mainland_number_is_never_sent(sms: Jsms, doors: Doors, address: str) -> None:
     answer = await sms.send(submission(Target(9, address)))

@@ -4,7 +4,6 @@ import email
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import compat32, default
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,7 @@ SENDER = Sender.parse("Shop <shop@shop.example>")
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    message = cast(EmailMessage, email.message_from_bytes(raw, policy=default))
+    message = email.message_from_bytes(raw, policy=default)
     assert not message.defects
     return message
 

@@ -20,7 +20,7 @@ class AddressInput:
     values: list[str]
     bind: str = strawberry.field(
         default="all",
-        description="APP, WECHAT_OA, WECHAT_MP, ALIPAY_LIFE: a DeliveryChannel code; SMS, EMAIL: `all` or a Channel Key.",
+        description="For APP, WECHAT_OA, WECHAT_MP, ALIPAY_LIFE a DeliveryChannel code; for SMS, EMAIL `all` or a key.",
     )
 
 

@@ -41,15 +41,15 @@ class Connections:
     def _account(self, code: str, declared: Body) -> Account:
         sandbox = SandboxAddress.parse(self._settings.sandbox) if self._settings.sandbox else None
         try:
-            credentials = {name: self._value(value) for name, value in declared["credentials"].items()}
+            credentials = {name: self._value(name, value) for name, value in declared["credentials"].items()}
         except SecretMissing as missing:
             raise ProviderRefused("secret_missing", f"DeliveryChannel {code}: {missing}") from missing
         return Account(code, credentials, sandbox)
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, Mapping) and set(value) in _REFERENCES:
             return self._settings.resolve(SecretRef.of(value))
-        return value
+        return str(self._settings.path(value)) if name == "caFile" else value
 
     async def close(self) -> None:
         for _, provider in self._open.values():

@@ -1,14 +1,12 @@
 """A template's content with its `{{variables}}` filled in, once, when a message is accepted."""
 
 import html
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ums.errors import Problem
 from ums.snapshot import Body
-
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+from ums.vocabulary import PLACEHOLDER
 
 _HTML_FIELDS = {("email", "text")}
 """Where a value must not be able to bring markup of its own: (content type, field)."""
@@ -47,7 +45,7 @@ def render(content: Mapping[str, Any], filled: Mapping[str, str]) -> dict[str, A
 def _render(value: Any, kind: str, field: str, filled: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         escape: Callable[[str], str] = html.escape if (kind, field) in _HTML_FIELDS else str
-        return _VARIABLE.sub(lambda found: escape(filled[found[1]]), value)
+        return PLACEHOLDER.sub(lambda found: escape(filled[found[1].strip()]), value)
     if isinstance(value, Mapping):
         return {key: _render(inner, kind, key, filled) for key, inner in value.items()}
     if isinstance(value, list):

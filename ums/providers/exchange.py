@@ -74,7 +74,7 @@ class Exchange:
             reply = await self._exchanged(method, self._base + path, body)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise ProviderRefused("tls", f"{self._base}: {error}") from error
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise ProviderRefused("url", f"not a URL: {error}") from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ProviderBusy("no_connection", f"{self._base}: {error}") from error

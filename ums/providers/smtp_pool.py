@@ -6,11 +6,12 @@ when later may do.
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import aiosmtplib
 from aiosmtplib import SMTP
@@ -137,10 +138,12 @@ async def opened(server: Server) -> SMTP:
     if server.user and server.encryption == "none" and not server.is_loopback:
         raise ProviderRefused("no_tls", "a password is never sent in clear: set encryption to starttls or ssl")
     try:
-        client = _client(server)
-        await client.connect(timeout=CONNECT_SECONDS)
+        client = await _connected(server)
         try:
             await _greet(client)
+            if server.encryption == "starttls":
+                await client.starttls()  # an SMTPException when it is not offered: never go on in clear
+                await _greet(client)
             await _log_in(client, server)
         except BaseException:
             client.close()
@@ -150,16 +153,31 @@ async def opened(server: Server) -> SMTP:
     return client
 
 
-def _client(server: Server) -> SMTP:
-    # With start_tls=True aiosmtplib gives up when the server does not offer it; it never goes on in clear.
-    return SMTP(
+async def _connected(server: Server) -> SMTP:
+    own_name = await asyncio.to_thread(_own_name)
+    client = SMTP(
         hostname=server.host,
         port=server.port,
+        local_hostname=own_name,
         timeout=COMMAND_SECONDS,
         use_tls=server.encryption == "ssl",
-        start_tls=server.encryption == "starttls",
+        start_tls=False,
         tls_context=server.tls,
     )
+    await client.connect(timeout=CONNECT_SECONDS)
+    if "." not in own_name:
+        client.local_hostname = _literal(client.get_transport_info("sockname")[0])
+    return client
+
+
+@lru_cache(maxsize=1)
+def _own_name() -> str:
+    return socket.getfqdn()
+
+
+def _literal(address: str) -> str:
+    """What a machine without a full name says of itself: https://www.rfc-editor.org/rfc/rfc5321#section-4.1.3"""
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 async def _greet(client: SMTP) -> None:

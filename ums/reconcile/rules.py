@@ -7,7 +7,7 @@ from typing import Any
 from ums.documents import Path
 from ums.providers import providers
 from ums.schemas import did_you_mean
-from ums.vocabulary import State
+from ums.vocabulary import PLACEHOLDER, State
 
 Body = Mapping[str, Any]
 Bodies = Mapping[tuple[str, str], Body]
@@ -104,7 +104,7 @@ def detectable(policy: Body, bodies: Bodies) -> Iterator[Breach]:
 def _placeholders(value: Any, at: Path) -> Iterator[tuple[Path, str]]:
     """What stands in double braces in any text, and where."""
     if isinstance(value, str):
-        yield from ((at, inside.strip()) for inside in re.findall(r"\{\{(.*?)\}\}", value, re.DOTALL))
+        yield from ((at, inside.strip()) for inside in PLACEHOLDER.findall(value))
         return
     children = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
     for key, child in children:
