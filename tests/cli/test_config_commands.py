@@ -222,9 +222,10 @@ def test_a_database_without_tables_is_said_with_what_to_do(ums: Terminal) -> Non
 def test_schema_lists_and_prints(ums: Terminal) -> None:
     assert ums.run("schema")[1].splitlines() == [
         *("channel", "content/app", "content/email", "content/sms", "delivery-channel", "parts"),
-        *("providers/jpush", "providers/jsms", "providers/smtp", "send-policy", "template", "ums"),
+        *("providers/jpush", "providers/jsms", "providers/smtp", "send-policy", "template", "ums", "graphql"),
     ]
     assert json.loads(ums.run("schema", "channel")[1])["title"] == "Channel"
+    assert ums.run("schema", "graphql")[1] == (Path(__file__).parents[2] / "schemas" / "ums.graphql").read_text()
     assert ums.run("schema", "chanel") == (1, "", "no schema 'chanel'; did you mean 'channel'?\n")
 
 
@@ -235,3 +236,7 @@ def test_another_installation_is_named_by_option_or_environment(ums: Terminal, m
     assert ums.run("-f", "other.yaml", "validate") == expected
     monkeypatch.setenv("UMS_FILE", "other.yaml")
     assert ums.run("validate") == expected
+
+
+def test_a_command_line_that_cannot_be_read_is_no_plan_with_changes(ums: Terminal) -> None:
+    assert ums.run("validte") == (1, "", "No such command 'validte'. Did you mean 'validate'?; see: ums --help\n")

@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Sequence
 
+from typer import Abort
+from typer.exceptions import TyperException
+
 from ums.cli import config as config  # one line for each module that adds commands
 from ums.cli import demo as demo
 from ums.cli import service as service
@@ -11,9 +14,18 @@ from ums.errors import UmsError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; what UMS itself finds wrong is said without a traceback, and the exit code is 1."""
+    """Run one command; what UMS itself finds wrong is said without a traceback.
+
+    The exit code is 1 for that and for a command line that cannot be read: 2 is a plan that has changes.
+    """
     try:
-        app(arguments)
+        code = app(arguments, standalone_mode=False)
     except UmsError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from error
+    except TyperException as error:
+        print(f"{error.format_message()}; see: ums --help", file=sys.stderr)
+        raise SystemExit(1) from error
+    except (Abort, KeyboardInterrupt) as error:
+        raise SystemExit(130) from error
+    raise SystemExit(code if isinstance(code, int) else 0)

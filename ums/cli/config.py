@@ -3,15 +3,16 @@
 import asyncio
 import json
 import os
-import sys
 from typing import Annotated
 
 import typer
 
 from ums import reconcile
+from ums.api import schema as api
 from ums.cli.report import Chosen, Format, reported, show
 from ums.cli.terminal import app, installation
 from ums.database import upgrade as schema_upgrade
+from ums.errors import UmsError
 from ums.schemas import did_you_mean, schemas
 
 database = typer.Typer(no_args_is_help=True, help="The database's schema.")
@@ -84,14 +85,18 @@ def show_secret(
     print(asyncio.run(reconcile.secret(installation(), kind, name, path)))
 
 
+GRAPHQL = "graphql"
+
+
 @app.command()
 def schema(name: Annotated[str, typer.Argument(help="Which; without it, their names.")] = "") -> None:
-    """Print a JSON Schema, or the names of all."""
+    """Print a JSON Schema or `graphql`, the API's; without a name the names of all."""
     known = schemas()
     if not name:
-        print("\n".join(known))
+        print("\n".join([*known, GRAPHQL]))
+    elif name == GRAPHQL:
+        print(api.schema.as_str())
     elif name in known:
         print(json.dumps(known[name], ensure_ascii=False, indent=2))
     else:
-        print(f"no schema {name!r}{did_you_mean(name, known)}", file=sys.stderr)
-        raise typer.Exit(1)
+        raise UmsError(f"no schema {name!r}{did_you_mean(name, [*known, GRAPHQL])}")
