@@ -6,6 +6,7 @@ dates stay text: only `true` and `false` are booleans, and only plain decimal nu
 
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -129,8 +130,9 @@ def read(file: str, content: bytes) -> tuple[list[Document], list[Problem]]:
     """
     if len(content) > MAX_BYTES:
         return [], [Problem(file, 1, 1, message=f"found {len(content)} bytes, expected at most {MAX_BYTES}; split it")]
+    content = content.removeprefix(BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError as error:
         return [], [
             _unreadable(file, content[: error.start].decode(), "found bytes that are not UTF-8; save it as UTF-8")

@@ -1,11 +1,15 @@
 """From a send to what the provider got, and what the ledger says of it."""
 
+from dataclasses import replace
+
 from tests.shop import APP, MINUTE, Shop, person
 from ums.database import connection, execute, fetch
+from ums.messaging.connections import connected
 from ums.messaging.drain import claim, drain
 from ums.messaging.fan_out import DEADLINES
 from ums.messaging.history import Funnel, Loss
 from ums.models import Attempt, Batch, Message
+from ums.sandbox import free_address
 from ums.vocabulary import MessageState, Priority, State
 
 
@@ -241,3 +245,32 @@ async def test_high_work_does_not_wait_for_low_work(shop: Shop) -> None:
 
     assert await shop.states(urgent) == {"u1": State.SUBMITTED}
     assert shop.sandbox.record("jpush").addresses == ["rid-1"]
+
+
+async def test_a_provider_that_is_down_is_asked_again_until_it_is_back(shop: Shop) -> None:
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends({"users": {"userIds": ["ann"]}})
+    nobody = free_address()
+    async with connected(replace(shop.engine.settings, sandbox=f"{nobody.host}:{nobody.port}")) as connections:
+        await drain(replace(shop.engine, connections=connections), Priority.MEDIUM)
+    assert await shop.states(message) == {"ann": State.PLANNED}
+
+    shop.time.passes(MINUTE)
+    await shop.works()
+
+    assert await shop.states(message) == {"ann": State.SUBMITTED}
+    log = [(a.verdict, a.code) for a in await Attempt.all().order_by("id")]
+    assert log == [("busy", "no_connection"), ("answered", "200")]
+
+
+async def test_a_missing_secret_keeps_the_message_waiting_and_is_named(shop: Shop) -> None:
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends({"users": {"userIds": ["ann"]}})
+
+    async with connected(replace(shop.engine.settings, sandbox="")) as connections:
+        await drain(replace(shop.engine, connections=connections), Priority.MEDIUM)
+
+    (attempt,) = await Attempt.all()
+    assert (attempt.verdict, attempt.code) == ("refused", "secret_missing")
+    assert "DeliveryChannel app: secret not found: environment variable APP_SECRET is not set" in attempt.words
+    assert await shop.states(message) == {"ann": State.PLANNED}

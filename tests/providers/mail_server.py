@@ -21,6 +21,7 @@ SAID = {
     "dot": "250 OK: queued as 77",
     "RSET": "250 OK",
     "QUIT": "221 bye",
+    "enough": "421 that is enough",
 }
 HANG_UP = ""
 
@@ -35,6 +36,11 @@ class MailServer:
 
     said: dict[str, str | list[str]]
     port: int = 0
+    patience: int = 1000
+    """Mails that it takes in one conversation; then it says 421."""
+    pause: float = 0.0
+    """Seconds before its answer to the final dot."""
+    open: int = 0
     conversations: int = 0
     heard: list[str] = field(default_factory=list)
     """Every command, in order."""
@@ -42,6 +48,13 @@ class MailServer:
 
     def verbs(self) -> list[str]:
         return [command.partition(" ")[0] for command in self.heard]
+
+    async def deserted(self) -> bool:
+        """Whether everybody is gone, within a second."""
+        deadline = asyncio.get_running_loop().time() + 1
+        while self.open and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
+        return self.open == 0
 
     def _next(self, verb: str) -> str:
         answer = self.said.get(verb, "500 what?")
@@ -51,19 +64,31 @@ class MailServer:
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.conversations += 1
-        verb = "banner"
+        self.open += 1
+        try:
+            await self._talk(reader, writer)
+        except ConnectionError:
+            pass  # a client may leave in any way it likes
+        finally:
+            self.open -= 1
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        verb, taken = "banner", 0
         while answer := self._next(verb):
             writer.write(answer.encode() + b"\r\n")
             if answer.startswith("354"):
                 self.mails.append(await reader.readuntil(b"\r\n.\r\n"))
-                verb = "dot"
+                await asyncio.sleep(self.pause)
+                verb, taken = "dot", taken + 1
                 continue
             line = await reader.readline()
             if not line:
                 break
             self.heard.append(line.decode().strip())
             verb = self.heard[-1].partition(" ")[0]
-        writer.close()
+            if verb == "MAIL" and taken >= self.patience:
+                verb = "enough"
 
 
 @asynccontextmanager

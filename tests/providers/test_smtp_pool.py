@@ -72,3 +72,65 @@ async def test_a_connection_that_was_closed_while_idle_is_no_failure(session: ai
 
     assert [outcome.state for outcome in outcomes] == [State.DELIVERED, State.DELIVERED]
     assert len(server.mails) == 2
+
+
+async def test_connections_that_went_stale_together_are_no_failure(session: aiohttp.ClientSession) -> None:
+    async with mail_server() as server:
+        server.patience = 1
+        async with mailer(session, **at(server), connections=2) as provider:
+            await provider.send(submission("ann@people.example", "ben@people.example"))
+            assert server.conversations == 2
+            [outcome] = (await provider.send(submission("eve@people.example"))).outcomes
+
+        assert (outcome.state, server.conversations) == (State.DELIVERED, 3)
+        assert await server.deserted()
+
+
+async def test_a_connection_that_was_told_to_close_is_not_used_again(session: aiohttp.ClientSession) -> None:
+    async with mail_server(dot=["421 closing", "250 OK"]) as server:
+        outcomes = await told(session, server, "ann@people.example", "ben@people.example")
+
+    assert [outcome.state for outcome in outcomes] == [State.PLANNED, State.DELIVERED]
+    assert server.conversations == 2
+
+
+async def test_a_connection_in_use_does_not_grow_old(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_pool, "IDLE_SECONDS", 0.3)
+    async with mail_server() as server, mailer(session, **at(server)) as provider:
+        for _ in range(3):
+            await provider.send(submission())
+            await asyncio.sleep(0.18)
+
+    assert server.conversations == 1
+
+
+async def test_a_provider_closed_while_it_sends_closes_its_connections_when_it_has_sent(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with mail_server() as server:
+        server.pause = 0.05
+        async with mailer(session, **at(server)) as provider:
+            sending = asyncio.create_task(provider.send(submission()))
+            await asyncio.sleep(0.02)
+        [outcome] = (await sending).outcomes
+
+        assert outcome.state is State.DELIVERED
+        assert await server.deserted()
+
+
+async def test_a_conversation_that_was_cancelled_is_never_taken_up_again(session: aiohttp.ClientSession) -> None:
+    async with mail_server() as server, mailer(session, **at(server), connections=1) as provider:
+        server.pause = 0.1
+        sending = asyncio.create_task(provider.send(submission()))
+        while not server.mails:
+            await asyncio.sleep(0.005)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert await server.deserted()
+
+        [outcome] = (await provider.send(submission())).outcomes
+
+    assert (outcome.state, server.conversations) == (State.DELIVERED, 2)

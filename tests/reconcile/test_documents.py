@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ums.documents import MAX_BYTES, json_path, read
@@ -38,6 +38,7 @@ def problems(content: bytes) -> list[str]:
 
 
 @settings(max_examples=500)
+@example(b"\xef\xbb\xbf\x00\x80")
 @given(st.binary() | st.lists(st.sampled_from(FRAGMENTS), max_size=40).map(b"".join))
 def test_any_bytes_give_documents_or_problems_and_never_an_exception(content: bytes) -> None:
     documents, found = read("it.yaml", content)

@@ -97,11 +97,19 @@ def basic(user: str, password: str) -> str:
 
 def _readable(reply: Reply) -> Reply:
     if reply.status in (429, 503):
-        raise ProviderBusy(str(reply.status), reply.excerpt, retry_after=_retry_after(reply.headers))
+        raise ProviderBusy(*_said(reply), retry_after=_retry_after(reply.headers))
     if 300 <= reply.status < 400:
         place = reply.headers.get("Location", "nowhere")
         raise ProviderRefused(str(reply.status), f"redirects to {place}: check the base URL")
     return reply
+
+
+def _said(reply: Reply) -> tuple[str, str]:
+    """The provider's own code and words, where its body has the usual `{"error": {"code", "message"}}`."""
+    error = reply.answer().get("error")
+    if isinstance(error, dict) and error.keys() >= {"code", "message"}:
+        return str(error["code"]), str(error["message"])
+    return str(reply.status), reply.excerpt
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
