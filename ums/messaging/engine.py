@@ -24,7 +24,7 @@ class Engine:
     snapshots: Snapshots
     lanes: Lanes
     connections: Connections
-    capacity: int = 4
+    capacity: int = 8
     """Batches that one drain sends at the same time."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

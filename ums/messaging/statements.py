@@ -120,16 +120,18 @@ RENEW = "UPDATE batch SET lease_until = $3 WHERE id = $1 AND lease_token = $2"
 
 # --- ledger ---------------------------------------------------------------------------------------------------------
 
-OUTCOMES = """ROWS($1: id bigint, state int, reason text, code text, words text, provider_id text, at bigint)"""
+# A run is a range of ids that met the same fate: a thousand targets that one call submitted are one row.
+RUNS = """ROWS($1: first_id bigint, last_id bigint, state int, reason text, code text, words text, provider_id text, \
+at bigint)"""
 
 DELIVERY_MOVES = f"""
 SELECT d.delivery_channel, d.state AS old_state, d.reason AS old_reason, o.state AS new_state, o.reason AS new_reason,
        count(*) AS number
-FROM {OUTCOMES} AS o JOIN delivery d ON d.id = o.id WHERE o.state > d.state
+FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id WHERE o.state > d.state
 GROUP BY d.delivery_channel, d.state, d.reason, o.state, o.reason"""
 
 _BEST = f"""
-SELECT d.recipient_id, max(o.state) AS state FROM {OUTCOMES} AS o JOIN delivery d ON d.id = o.id
+SELECT d.recipient_id, max(o.state) AS state FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id
 WHERE o.state > d.state GROUP BY d.recipient_id"""
 
 RECIPIENT_MOVES = f"""
@@ -147,7 +149,7 @@ SET_FIRST_LOOKS = f"""
 UPDATE recipient SET next_check_at = looks.at FROM (
     SELECT d.recipient_id,
            min(CASE WHEN o.state IN (20, 30, 35, 50) THEN CAST($2 AS bigint) ELSE o.at + w.length END) AS at
-    FROM {OUTCOMES} AS o JOIN delivery d ON d.id = o.id JOIN recipient r ON r.id = d.recipient_id
+    FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id JOIN recipient r ON r.id = d.recipient_id
     JOIN ROWS($3: step int, length bigint) AS w ON w.step = r.step
     WHERE o.state > d.state AND (d.state = 0 OR o.state IN (20, 30, 35, 50)) GROUP BY d.recipient_id) AS looks
 WHERE recipient.id = looks.recipient_id AND (recipient.next_check_at IS NULL OR recipient.next_check_at > looks.at)"""
@@ -160,11 +162,11 @@ UPDATE delivery SET state = o.state, reason = o.reason, code = o.code, words = o
     delivered_at = CASE WHEN o.state >= 60 THEN coalesce(delivery.delivered_at, o.at) END,
     clicked_at = CASE WHEN o.state = 70 THEN o.at END,
     failed_at = CASE WHEN o.state IN (20, 30, 35, 50) THEN o.at END
-FROM {OUTCOMES} AS o WHERE delivery.id = o.id AND o.state > delivery.state"""
+FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state > delivery.state"""
 
 NOTE_REFUSALS = f"""
 UPDATE delivery SET code = o.code, words = o.words
-FROM {OUTCOMES} AS o WHERE delivery.id = o.id AND o.state = 0 AND delivery.state = 0"""
+FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state = 0 AND delivery.state = 0"""
 
 MOVE_COUNTS = """
 INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
