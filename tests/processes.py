@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,10 +89,9 @@ class Installation:
 def installed(settings: Settings, configure: Callable[[str], str] = str) -> Iterator[Installation]:
     """The example installation on the databases of `settings`; `configure` may change its policies' text."""
     repository = Path(__file__).parents[1]
-    for file in (repository / "config").rglob("*.yaml"):
-        copy = settings.root / "config" / file.relative_to(repository / "config")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(configure(file.read_text()))
+    shutil.copytree(repository / "config", settings.root / "config")
+    for file in (settings.root / "config").rglob("*.yaml"):
+        file.write_text(configure(file.read_text()))
     (settings.root / "ums.yaml").write_text((repository / "ums.yaml").read_text())
     stand_ins, door = free_address(), free_address()
     environ = {

@@ -4,10 +4,9 @@ Whatever the bytes are, the answer is documents and problems, never an exception
 dates stay text: only `true` and `false` are booleans, and only plain decimal numbers are numbers.
 """
 
-import math
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,33 +15,22 @@ from typing import Any
 import yaml
 
 from ums.errors import Problem
+from ums.values import Refused, ValueBuilder
 
 Path = tuple[str | int, ...]
 """Where a value stands: the keys and indexes that lead to it."""
 
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 40
-MAX_VALUES = 200_000
-"""Values in a file once its aliases are followed: a few nested aliases can stand for billions."""
 
-_TAG = "tag:yaml.org,2002:"
-# At most 17 digits: what is longer is an identifier, not a number that JSON and databases keep exactly.
-_SCALARS = {
-    "bool": (r"(?:true|false)\Z", "tf"),
-    "int": (r"-?(?:0|[1-9][0-9]{0,16})\Z", "-0123456789"),
-    "float": (r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{1,8}\Z", "-0123456789"),
-    "null": (r"(?:~|null|)\Z", ["~", "n", ""]),
-    "merge": (r"<<\Z", "<"),
-}
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.CSafeLoader):
-    """PyYAML's own rules (YAML 1.1) would read `no` as false, `1:30` as 90 and choke on `=`."""
+    """For places alone; values are made in `ums.values`, which knows none of YAML 1.1's surprises."""
 
 
 _Loader.yaml_implicit_resolvers = {}
-for _name, (_pattern, _first) in _SCALARS.items():
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), list(_first))
+_Loader.add_implicit_resolver(_MERGE, re.compile(r"<<\Z"), ["<"])
 
 
 class _Source:
@@ -119,7 +107,7 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
 def _merged(node: yaml.MappingNode) -> Iterator[yaml.Node]:
     """The mappings that `<<` brings in, the strongest first."""
     for key, value in node.value:
-        if key.tag == f"{_TAG}merge":
+        if key.tag == _MERGE:
             yield from value.value if isinstance(value, yaml.SequenceNode) else [value]
 
 
@@ -139,8 +127,6 @@ def read(file: str, content: bytes) -> tuple[list[Document], list[Problem]]:
         ]
     try:
         return _documents(file, text)
-    except yaml.MarkedYAMLError as error:
-        return [], [_marked(file, error)]
     except yaml.reader.ReaderError as error:
         message = f"found the control character #x{error.character:04x}; remove it"
         return [], [_unreadable(file, text[: error.position], message)]
@@ -164,94 +150,17 @@ def _at(file: str, mark: Any, message: str) -> Problem:
 
 
 def _documents(file: str, text: str) -> tuple[list[Document], list[Problem]]:
-    aliases, problems = _events(file, text)
-    if problems:
-        return [], problems
-    documents: list[Document] = []
-    source, loader, number = _Source(text), _Loader(text), 0
+    source, documents, builder = _Source(text), list[Document](), ValueBuilder()
+    number = 0
     try:
-        while loader.check_node() and (node := loader.get_node()):
-            if problems := sorted(_look(file, node, aliases=aliases)):
-                break
-            body = loader.construct_document(node)
-            documents += [Document(file, body, source, number)] if body is not None else []
-            number += 1
-    finally:
-        loader.dispose()
-    return documents, problems
-
-
-def _events(file: str, text: str) -> tuple[bool, list[Problem]]:
-    """Whether there are aliases, and what is wrong with the file before any value is made of it.
-
-    Composing recurses in C, and a file of nothing but brackets would end the process; events are flat.
-    """
-    depth = aliases = 0
-    problems = []
-    for event in yaml.parse(text, _Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        aliases += isinstance(event, yaml.AliasEvent)
-        if depth > MAX_DEPTH:
-            return False, [_at(file, event.start_mark, f"found more than {MAX_DEPTH} levels; write it flatter")]
-        if tag := getattr(event, "tag", None):
-            problems.append(
-                _at(file, event.start_mark, f"found the tag {tag!r}; remove it, UMS reads plain values only")
-            )
-        # JSON can say it, PostgreSQL cannot keep it.
-        if isinstance(event, yaml.ScalarEvent) and "\0" in event.value:
-            problems.append(_at(file, event.start_mark, "found a NUL character; remove it"))
-    return aliases > 0, problems
-
-
-def _look(file: str, root: yaml.Node, *, aliases: bool) -> Iterator[Problem]:
-    """What is wrong with the nodes of a document."""
-    if aliases and (too_much := _unfolded(file, root)):
-        yield too_much
-        return
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, yaml.MappingNode):
-            yield from _look_at_keys(file, [key for key, _ in node.value])
-            waiting += [value for _, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-
-
-def _look_at_keys(file: str, keys: Sequence[yaml.Node]) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for key in keys:
-        if key.tag not in _KEYS:
-            yield _at(file, key.start_mark, "found a key that is not text; put it in quotes")
-        elif key.value in seen:
-            yield _at(file, key.start_mark, f"found the key {key.value!r} twice; remove one")
-        else:
-            seen.add(key.value)
-
-
-_KEYS = {f"{_TAG}str", f"{_TAG}merge"}
-
-
-def _unfolded(file: str, root: yaml.Node) -> Problem | None:
-    """A problem when the values that `root` stands for, each alias followed, are endless or too many."""
-    sizes: dict[int, float] = {}
-    above: set[int] = set()
-
-    def size(node: yaml.Node) -> float:
-        if id(node) in above:
-            return math.inf
-        if id(node) not in sizes and isinstance(node, yaml.CollectionNode):
-            above.add(id(node))
-            sizes[id(node)] = 1 + sum(map(size, _parts(node)))
-            above.remove(id(node))
-        return sizes.get(id(node), 1)
-
-    if size(root) > MAX_VALUES:
-        return _at(file, root.start_mark, f"found aliases that stand for more than {MAX_VALUES} values; write fewer")
-    return None
-
-
-def _parts(node: yaml.CollectionNode) -> list[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        return [part for pair in node.value for part in pair]
-    return list(node.value)
+        for event in iter(_Loader(text).get_event, None):
+            if builder.take(event):
+                if builder.breaches:
+                    break
+                documents += [Document(file, builder.value, source, number)] if builder.value is not None else []
+                number += 1
+    except yaml.MarkedYAMLError as error:
+        return documents, [_marked(file, error)]
+    except Refused as error:
+        return [], [_at(file, *error.args)]
+    return documents, sorted(_at(file, mark, message) for mark, message in builder.breaches)

@@ -6,6 +6,13 @@ Whatever stops this piece of work is an exception, and its class says who must a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    """It works, and is hardly what its author wants."""
 
 
 @dataclass(frozen=True, order=True)
@@ -13,7 +20,7 @@ class Problem:
     """One thing that somebody must mend: where, what was found, what was expected, what to do.
 
     `file`, `line` and `column` (both 1-based) are there when it concerns a document; `path` is a JSON path in
-    the document or the GraphQL input; `code` is stable and made for programs.
+    the document or the GraphQL input; `code` is stable and made for programs. A warning stops nothing.
     """
 
     file: str = ""
@@ -22,10 +29,12 @@ class Problem:
     path: str = ""
     code: str = "invalid"
     message: str = ""
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column} " if self.file else ""
-        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+        mark = "warning: " if self.severity is Severity.WARNING else ""
+        return f"{place}{mark}{self.path}: {self.message}" if self.path else f"{place}{mark}{self.message}"
 
 
 class UmsError(Exception):

@@ -42,9 +42,11 @@ class Settings:
     """The folder of `ums.yaml`; relative paths start here."""
     config: Path
     public_url: str = "http://localhost:8000"
-    database_url: str = "sqlite://var/ums.db"
-    queue_url: str = "sqlite://var/queue.db"
+    database_url: str = field(default="sqlite://var/ums.db", repr=False)  # may hold a password
+    queue_url: str = field(default="sqlite://var/queue.db", repr=False)  # the same
     secret_key: SecretRef = field(default_factory=lambda: SecretRef(file="var/secret.key"))
+    previous_secret_keys: tuple[SecretRef, ...] = ()
+    """What may still be encrypted with one of these can be read; nothing new is."""
     people_key: str = ""
     people_secret: SecretRef | None = None
     workers: Mapping[str, int] = field(default_factory=lambda: {"high": 2, "medium": 2, "low": 2})
@@ -94,6 +96,7 @@ def load_settings(path: Path, environ: Mapping[str, str] = os.environ, *, offlin
         database_url=_url(body, "database", document, environ, offline=offline),
         queue_url=_url(body, "queue", document, environ, offline=offline),
         secret_key=SecretRef.of(body["secretKey"]),
+        previous_secret_keys=tuple(map(SecretRef.of, body["previousSecretKeys"])),
         people_key=people["name"] if people else "",
         people_secret=SecretRef.of(people["secret"]) if people else None,
         workers=body["workers"],
@@ -155,16 +158,20 @@ def make_secret() -> str:
 def seal(settings: Settings, text: str) -> str:
     """`text`, encrypted with the secret key, which an embedded installation makes on first use."""
     make_secret_key(settings)
-    return _fernet(settings).encrypt(text.encode()).decode()
+    return _fernet(settings, settings.secret_key).encrypt(text.encode()).decode()
 
 
 def unseal(settings: Settings, sealed: str) -> str:
-    """What `seal` was given; raises SecretMissing when the key is not there or is another one."""
-    try:
-        return _fernet(settings).decrypt(sealed).decode()
-    except InvalidToken as error:
-        key = settings.secret_key
-        raise SecretMissing(f"secret key: {key} is not the one that encrypted this; bring that back") from error
+    """What `seal` was given, now or with a previous key; raises SecretMissing when none of them is the one."""
+    why = ""
+    for key in (settings.secret_key, *settings.previous_secret_keys):
+        try:
+            return _fernet(settings, key).decrypt(sealed).decode()
+        except InvalidToken:
+            why = why or f"secret key: {key} is not the one that encrypted this; bring that back"
+        except SecretMissing as missing:
+            why = why or str(missing)
+    raise SecretMissing(why)
 
 
 def make_secret_key(settings: Settings) -> None:
@@ -188,7 +195,7 @@ def make_secret_key(settings: Settings) -> None:
         draft.unlink()
 
 
-def _fernet(settings: Settings) -> Fernet:
+def _fernet(settings: Settings, ref: SecretRef) -> Fernet:
     # The key may be any text of enough randomness; Fernet wants 32 bytes.
-    key = hashlib.sha256(b"ums secret key\0" + settings.resolve(settings.secret_key).encode()).digest()
+    key = hashlib.sha256(b"ums secret key\0" + settings.resolve(ref).encode()).digest()
     return Fernet(base64.urlsafe_b64encode(key))

@@ -1,34 +1,42 @@
 """What was declared, as one immutable value per revision; every process reads the configuration from here.
 
 A message is pinned to the revision under which it was accepted: what it says and which steps it takes come from there.
-How to connect (credentials) and who is on the other side of the API come from the newest revision.
+How to connect (credentials), who calls the API and what was switched at run time come from the newest.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import orjson
 
-from ums.database import connection, fetch
+from ums.database import Rows, connection, fetch
 from ums.errors import SecretMissing
+from ums.platforms import PLATFORMS
 from ums.providers import providers
 from ums.settings import SecretRef, Settings, unseal
 from ums.vocabulary import ChannelType, Clock
 
 Body = Mapping[str, Any]
+Key = tuple[str, str]
+"""Kind and identity."""
 
 _NOTICE_AFTER = 500  # ms; a new revision is seen within a second
-_KEPT = 32  # older revisions in memory, for messages still under way
+_KEPT = 32  # older revisions in memory, for messages still under way; each costs only what differs from the newest
 
-_AT_REVISION = """
-SELECT v.kind, v.name, v.body FROM resource_version v
-WHERE v.body IS NOT NULL AND v.revision = (
-    SELECT max(w.revision) FROM resource_version w
-    WHERE w.kind = v.kind AND w.name = v.name AND w.revision <= $1)
-ORDER BY v.kind, v.name
-"""
+
+@dataclass(frozen=True)
+class Drift:
+    """A value that was switched at run time, against what the files say."""
+
+    kind: str
+    name: str
+    path: str
+    """Where in the body, an item of a list by its name: `deliveryChannels.shopsms.enabled`."""
+    declared: Any
+    live: Any
 
 
 @dataclass(frozen=True)
@@ -37,18 +45,22 @@ class Snapshot:
 
     revision: int = 0
     bodies: Mapping[str, Mapping[str, Body]] = field(default_factory=dict)
+    """As they are live: what was switched at run time is in them."""
     sealed: Mapping[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     """Secrets that UMS made, still encrypted, by kind, name and path."""
+    drift: tuple[Drift, ...] = ()
+    _invalid: dict[str, Mapping[Key, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def all(self, kind: str) -> Mapping[str, Body]:
         return self.bodies.get(kind, {})
 
     def channel(self, key: str) -> Body | None:
         """The Channel whose Channel Key this is; its identity is under `name`."""
-        for name, body in self.all("Channel").items():
-            if body["key"] == key:
-                return {**body, "name": name}
-        return None
+        return self._by_key.get(key)
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Body]:
+        return {body["key"]: {**body, "name": name} for name, body in self.all("Channel").items()}
 
     def delivery_channel(self, code: str) -> Body | None:
         return self.all("DeliveryChannel").get(code)
@@ -62,6 +74,32 @@ class Snapshot:
     def granted(self, channel: Body) -> list[str]:
         """Codes of the DeliveryChannels that this Channel may send through now, in the order of the file."""
         return [grant["name"] for grant in channel["deliveryChannels"] if grant["enabled"]]
+
+    def unusable(self, channel: str, codes: Iterable[str]) -> str:
+        """Why a Channel, by name, cannot send through all of these DeliveryChannels now; empty when it can."""
+        body = self.all("Channel").get(channel)
+        if body is None:
+            return f"Channel {channel} is not declared any more"
+        enabled = {grant["name"]: grant["enabled"] for grant in body["deliveryChannels"]}
+        reasons = [
+            f"{code} is {'switched off in' if code in enabled else 'not granted to'} Channel {channel}"
+            for code in dict.fromkeys(codes)
+            if not enabled.get(code)
+        ]
+        return "; ".join(reasons)
+
+    def invalid(self, channel: str) -> Mapping[Key, str]:
+        """The SendPolicies and Templates of a Channel, by name, that cannot be used now, and why."""
+        if channel not in self._invalid:
+            policies = self._owned(channel, "SendPolicy", _policy_invalid)
+            self._invalid[channel] = policies | self._owned(channel, "Template", _template_invalid)
+        return self._invalid[channel]
+
+    def _owned(self, channel: str, kind: str, judge: "_Judge") -> dict[Key, str]:
+        judged = (
+            (name, judge(self, channel, body)) for name, body in self.all(kind).items() if body["channel"] == channel
+        )
+        return {(kind, name): reason for name, reason in judged if reason}
 
     def secret(self, settings: Settings, kind: str, name: str, path: str) -> str:
         """The value behind the reference at `path` of a body; raises SecretMissing."""
@@ -92,47 +130,157 @@ class Snapshot:
 _REFERENCES = ({"env"}, {"file"})
 """Keys of a reference to a secret outside the database."""
 
+_Judge = Callable[[Snapshot, str, Body], str]
+"""Why a body of a Channel, by name, is of no use now; empty when it is."""
+
+
+def _policy_invalid(snapshot: Snapshot, channel: str, policy: Body) -> str:
+    return snapshot.unusable(channel, (code for step in policy["steps"] for code in step["send"]))
+
+
+def _template_invalid(snapshot: Snapshot, channel: str, template: Body) -> str:
+    body = snapshot.all("Channel").get(channel)
+    declared = snapshot.all("DeliveryChannel")
+    usable = snapshot.granted(body) if body else []
+    types = {channel_type(declared[code]).value for code in usable if code in declared}
+    missing = [kind for kind in template["content"] if kind not in types]
+    return f"Channel {channel} has no enabled DeliveryChannel for its content: {', '.join(missing)}" if missing else ""
+
+
+def channel_type(delivery_channel: Body) -> ChannelType:
+    """What kind of address a DeliveryChannel reaches."""
+    name = delivery_channel["platform"]
+    return PLATFORMS[name].type if name in PLATFORMS else providers()[name].type
+
+
+Switched = tuple[str, str, str, Any]
+"""Kind, identity, path and value of an Override."""
+
 
 class Snapshots:
     """The snapshots of one process: the newest, looked after, and older ones as messages need them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._newest = Snapshot()
+        self._newest = self._declared = Snapshot()
+        """With what was switched at run time, and without."""
+        self._seen: Rows = []
         self._looked_at = -_NOTICE_AFTER
         self._older: OrderedDict[int, Snapshot] = OrderedDict()
 
     async def newest(self) -> Snapshot:
         """The live configuration, at most half a second old."""
-        if self._clock() - self._looked_at < _NOTICE_AFTER:
+        before = self._looked_at
+        if self._clock() - before < _NOTICE_AFTER:
             return self._newest
-        rows = await fetch(connection(), "SELECT coalesce(max(number), 0) AS number FROM revision")
-        if rows[0]["number"] != self._newest.revision:
-            self._newest = await self.at(rows[0]["number"])
+        if self._newest.revision:
+            self._looked_at = self._clock()  # meanwhile the others take what is there, and do not ask as well
+        try:
+            await self._look()
+        except BaseException:
+            self._looked_at = before
+            raise
         self._looked_at = self._clock()
         return self._newest
 
+    def look_again(self) -> None:
+        """What this process has just written is seen by the next who asks."""
+        self._looked_at = -_NOTICE_AFTER
+
+    async def _look(self) -> None:
+        found = await fetch(connection(), _MARKS)
+        if found == self._seen:
+            return
+        if found[0]["number"] != self._declared.revision:
+            self._declared = await read(found[0]["number"], self._declared)
+        sealed = await _sealed()
+        self._declared = replace(self._declared, sealed=sealed)
+        overrides = [(r["kind"], r["name"], r["path"], orjson.loads(r["value"])) for r in found if r["kind"]]
+        self._newest, self._seen = switched(self._declared, overrides), found
+
     async def at(self, revision: int) -> Snapshot:
-        """The configuration as of `revision`."""
-        if revision == self._newest.revision:
-            return self._newest
+        """The configuration as it was declared in `revision`."""
+        if revision == self._declared.revision:
+            return self._declared
         if revision not in self._older:
-            self._older[revision] = await read(revision)
+            self._older[revision] = await read(revision, self._declared)
             while len(self._older) > _KEPT:
                 self._older.popitem(last=False)
         self._older.move_to_end(revision)
         return self._older[revision]
 
 
-async def read(revision: int) -> Snapshot:
-    """The configuration as of `revision`, from the database."""
+# Whatever is different in these rows means: something changed. Ids of secrets only grow, and a new secret is a new row.
+_MARKS = """
+SELECT (SELECT coalesce(max(number), 0) FROM revision) AS number, (SELECT max(id) FROM stored_secret) AS secret,
+       (SELECT count(*) FROM stored_secret) AS secrets, o.kind, o.name, o.path, o.value
+FROM (SELECT 1 AS one) AS always LEFT JOIN override o ON true ORDER BY o.kind, o.name, o.path
+"""
+
+_CHANGED = """
+SELECT touched.kind, touched.name, v.body FROM (
+    SELECT DISTINCT kind, name FROM resource_version WHERE revision > $1 AND revision <= $2) AS touched
+LEFT JOIN resource_version v ON v.kind = touched.kind AND v.name = touched.name AND v.revision = (
+    SELECT max(w.revision) FROM resource_version w
+    WHERE w.kind = touched.kind AND w.name = touched.name AND w.revision <= $3)
+ORDER BY touched.kind, touched.name
+"""
+
+
+async def read(revision: int, near: Snapshot | None = None) -> Snapshot:
+    """What was declared as of `revision`, from the database; what is the same in `near` is shared with it."""
+    near = near or Snapshot()
+    first, last = sorted((near.revision, revision))
     bodies: dict[str, dict[str, Body]] = {}
-    for row in await fetch(connection(), _AT_REVISION, revision):
-        bodies.setdefault(row["kind"], {})[row["name"]] = orjson.loads(row["body"])
-    sealed = await fetch(connection(), "SELECT kind, name, path, ciphertext FROM stored_secret")
-    return Snapshot(revision, bodies, {(row["kind"], row["name"], row["path"]): row["ciphertext"] for row in sealed})
+    for row in await fetch(connection(), _CHANGED, first, last, revision):
+        kind = row["kind"]
+        if kind not in bodies:
+            bodies[kind] = dict(near.all(kind))
+        body = orjson.loads(row["body"] or "null")
+        if body is None:
+            bodies[kind].pop(row["name"], None)
+        else:
+            bodies[kind][row["name"]] = body
+    ordered = {kind: dict(sorted(named.items())) for kind, named in bodies.items()}
+    return Snapshot(revision, dict(sorted((dict(near.bodies) | ordered).items())), await _sealed())
 
 
-def channel_type(delivery_channel: Body) -> ChannelType:
-    """What kind of address a DeliveryChannel reaches."""
-    return providers()[delivery_channel["platform"]].type
+async def _sealed() -> dict[tuple[str, str, str], str]:
+    rows = await fetch(connection(), "SELECT kind, name, path, ciphertext FROM stored_secret")
+    return {(row["kind"], row["name"], row["path"]): row["ciphertext"] for row in rows}
+
+
+def switched(declared: Snapshot, overrides: Sequence[Switched]) -> Snapshot:
+    """`declared` as it is live; an override of what is not declared any more changes nothing."""
+    bodies = {kind: dict(named) for kind, named in declared.bodies.items()}
+    drift = []
+    for kind, name, path, value in overrides:
+        body = bodies.get(kind, {}).get(name)
+        was = value_at(body, path) if body else ABSENT
+        if body and was not in (ABSENT, value):
+            bodies[kind][name] = with_value(body, path.split("."), value)
+            drift.append(Drift(kind, name, path, was, value))
+    return replace(declared, bodies=bodies, drift=tuple(drift)) if drift else declared
+
+
+ABSENT = object()
+
+
+def value_at(body: Any, path: str) -> Any:
+    """What stands at the path of an Override; ABSENT where nothing does."""
+    for part in path.split("."):
+        if isinstance(body, list):
+            body = next((item for item in body if isinstance(item, Mapping) and item.get("name") == part), ABSENT)
+        else:
+            body = body.get(part, ABSENT) if isinstance(body, Mapping) else ABSENT
+    return body
+
+
+def with_value(body: Any, path: Sequence[str], value: Any) -> Any:
+    """`body` with `value` at a path that is there; the original stays as it was."""
+    if not path:
+        return value
+    part, *rest = path
+    if isinstance(body, list):
+        return [with_value(item, rest, value) if item.get("name") == part else item for item in body]
+    return {**body, part: with_value(body[part], rest, value)}

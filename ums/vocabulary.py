@@ -124,3 +124,5 @@ class MessageState(Enum):
     SENDING = "sending"
     DONE = "done"
     """Nothing is left to send and no policy step can come; receipts may still arrive."""
+    FAILED = "failed"
+    """Nobody was sent anything: when its time came it could not be sent any more; `failure` says why."""

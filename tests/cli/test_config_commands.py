@@ -5,37 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ums.cli import main
-
-HEAD = "apiVersion: ums/v1\nkind: Installation\n"
-CHANNEL = "apiVersion: ums/v1\nkind: Channel\nname: shop\nmasterSecret: {generate: true}\ndeliveryChannels: []\n"
-
-
-class Terminal:
-    """Runs commands in a folder with a `ums.yaml` and one Channel."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.channel = folder / "config" / "shop.yaml"
-        self.channel.parent.mkdir()
-        self.channel.write_text(CHANNEL)
-        (folder / "ums.yaml").write_text(HEAD)
-        self.capture = capture
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, output, errors."""
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        written = self.capture.readouterr()
-        return int(left.value.code or 0), written.out, written.err
-
-
-@pytest.fixture
-def ums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    monkeypatch.chdir(tmp_path)
-    for name in ("UMS_FILE", "UMS_DATABASE_URL", "UMS_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("UMS_AUTHOR", "ada")
-    return Terminal(tmp_path, capsys)
+from tests.cli.conftest import CHANNEL, HEAD, Terminal
+from ums.schemas import schemas
 
 
 def test_validate_says_how_many_documents_are_valid(ums: Terminal) -> None:
@@ -82,6 +53,7 @@ def test_validate_speaks_json(ums: Terminal) -> None:
                     "path": "$.kind",
                     "code": "unknown_kind",
                     "message": "unknown kind 'Chanel'; did you mean 'Channel'?",
+                    "severity": "error",
                 }
             ]
         },
@@ -138,10 +110,14 @@ def test_plan_speaks_json(ums: Terminal) -> None:
                     "kind": "Channel",
                     "name": "shop",
                     "fields": [{"path": "title", "before": '"shop"', "after": '"The shop"'}],
+                    "cause": "files",
+                    "touches": None,
                 }
             ],
+            "drift": {"changed": [], "switched": []},
             "unmanaged": [],
             "excessive": [],
+            "warnings": [],
         },
     )
 
@@ -220,10 +196,7 @@ def test_a_database_without_tables_is_said_with_what_to_do(ums: Terminal) -> Non
 
 
 def test_schema_lists_and_prints(ums: Terminal) -> None:
-    assert ums.run("schema")[1].splitlines() == [
-        *("channel", "content/app", "content/email", "content/sms", "delivery-channel", "parts"),
-        *("providers/jpush", "providers/jsms", "providers/smtp", "send-policy", "template", "ums", "graphql"),
-    ]
+    assert ums.run("schema")[1].splitlines() == [*schemas(), "graphql"]
     assert json.loads(ums.run("schema", "channel")[1])["title"] == "Channel"
     assert ums.run("schema", "graphql")[1] == (Path(__file__).parents[2] / "schemas" / "ums.graphql").read_text()
     assert ums.run("schema", "chanel") == (1, "", "no schema 'chanel'; did you mean 'channel'?\n")

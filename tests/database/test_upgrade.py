@@ -37,7 +37,7 @@ async def test_two_upgrades_at_once_apply_each_migration_once(sqlite_settings: S
 
     done = await asyncio.gather(asyncio.create_task(upgrade(fresh)), asyncio.create_task(upgrade(fresh)))
 
-    assert sorted(done) == [[], ["0001_initial"]]
+    assert sorted(done) == [[], ["0001_initial", "0002_runtime"]]
 
 
 @pytest.fixture
@@ -46,10 +46,22 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     package = tmp_path / "next_version"
     package.mkdir()
     (package / "__init__.py").touch()
-    shutil.copy(Path(migrations.__path__[0]) / "0001_initial.py", package)
-    (package / "0002_wider.py").write_text(WIDER)
+    for migration in Path(migrations.__path__[0]).glob("0*.py"):
+        shutil.copy(migration, package)
+    (package / "0003_wider.py").write_text(WIDER)
     monkeypatch.syspath_prepend(tmp_path)
     return "next_version"
+
+
+@pytest.fixture
+def first_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The migrations of the first version; the package's name."""
+    package = tmp_path / "first_version"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    shutil.copy(Path(migrations.__path__[0]) / "0001_initial.py", package)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "first_version"
 
 
 WIDER = """
@@ -57,7 +69,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 class Migration(migrations.Migration):
-    dependencies = [("ums", "0001_initial")]
+    dependencies = [("ums", "0002_runtime")]
     operations = [
         ops.AlterField("User", "user_id", fields.CharField(unique=True, max_length=80)),
         ops.AlterField("Recipient", "target", fields.CharField(max_length=400)),
@@ -72,7 +84,7 @@ async def test_rows_children_and_indexes_survive_an_upgrade_and_a_copy_is_kept(
         ann = await User.create(user_id="ann", created_at=1, updated_at=1)
         await Address.create(user=ann, type="sms", bind="all", value="+8613800000001")
 
-    assert await upgrade(settings, next_version) == ["0002_wider"]
+    assert await upgrade(settings, next_version) == ["0003_wider"]
 
     async with opened(settings):
         assert await Address.filter(user__user_id="ann").count() == 1
@@ -90,3 +102,34 @@ async def test_an_upgrade_that_finds_orphans_says_so(sqlite_settings: Settings, 
 
     with pytest.raises(UpgradeFailed, match=r"rows of \['tag'\] lost their parent row"):
         await upgrade(sqlite_settings, next_version)
+
+
+MESSAGE = """
+INSERT INTO message (channel, revision, created_at, priority, state, audience, content, template, policy, steps,
+    send_no, owner, input_hash, send_at, lease_until, lease_token, expanded, cursor, recipients, deliveries)
+VALUES ('shop', 1, 1, 1, 'done', '{}', '{}', '', '', '[]', '', '', '', 1, 0, '', true, 0, 0, 0)"""
+
+
+async def test_a_database_of_the_first_version_keeps_its_messages(settings: Settings, first_version: str) -> None:
+    old = await emptied(settings)
+    await upgrade(old, first_version)
+    async with opened(old):
+        for table in ("effect", "override", "watch_status"):
+            await execute(connection(), f"DROP TABLE IF EXISTS {table}")  # on SQLite the models of today made them
+        await execute(connection(), "DROP INDEX IF EXISTS resource_version_revision")
+        await execute(connection(), MESSAGE)
+
+    assert await upgrade(old) == ["0002_runtime"]
+
+    async with opened(old):
+        assert await fetch(connection(), "SELECT state, failure FROM message") == [{"state": "done", "failure": ""}]
+
+
+async def emptied(settings: Settings) -> Settings:
+    """The installation without any table."""
+    if settings.database_url.startswith("sqlite"):
+        return replace(settings, database_url="sqlite://first.db")
+    async with opened(settings):
+        await execute(connection(), "DROP SCHEMA public CASCADE")
+        await execute(connection(), "CREATE SCHEMA public")
+    return settings

@@ -15,10 +15,11 @@ from ums.errors import PlanStale, SecretMissing
 from ums.models import Resource, ResourceVersion, Revision, StoredSecret
 from ums.reconcile import DatabaseUnreachable, Note, Plan, SchemaMissing, reconcile
 from ums.reconcile.apply import TooMuchDeleted, apply
+from ums.reconcile.change import Change
 from ums.reconcile.current import current, generated_secret
 from ums.reconcile.kinds import BY_NAME, Body, Key
 from ums.reconcile.load import canonical
-from ums.reconcile.plan import Change, plan
+from ums.reconcile.plan import Options, plan
 from ums.settings import Settings, unseal
 
 NOTE = Note("ada", "4f2a1c", "first")
@@ -31,7 +32,7 @@ def channel(name: str, **more: Any) -> dict[Key, Body]:
 
 async def applied(settings: Settings, desired: dict[Key, Body], note: Note = NOTE) -> Plan:
     """Everything that is not desired is gone afterwards."""
-    changes = plan(desired, await current(), prune=True)
+    changes = plan(desired, await current(), Options(prune=True))
     await apply(settings, changes, note, force=True, clock=lambda: 1_700_000_000_000)
     return changes
 
@@ -111,7 +112,7 @@ async def test_an_apply_that_fails_halfway_writes_nothing(database: Settings) ->
 
 async def test_deleting_much_needs_force(database: Settings) -> None:
     await applied(database, channel("shop") | channel("ops"))
-    nothing = plan({}, await current(), prune=True)
+    nothing = plan({}, await current(), Options(prune=True))
 
     with pytest.raises(TooMuchDeleted) as caught:
         await apply(database, nothing, NOTE)
@@ -209,7 +210,7 @@ async def test_a_plan_right_after_an_apply_is_empty(database: Settings, written:
 
     await applied(database, desired)
 
-    assert plan(desired, await current(), prune=True).changes == ()
+    assert plan(desired, await current(), Options(prune=True)).changes == ()
     assert (await current()).bodies.keys() == desired.keys()
 
 
@@ -263,3 +264,17 @@ async def test_a_database_that_is_down_is_said_without_its_password(fresh: Setti
 
     assert str(caught.value).startswith("the database cannot be reached: ")
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_plan_for_a_row_that_somebody_deleted_is_stale(database: Settings) -> None:
+    await applied(database, channel("shop") | channel("ops"))
+    update = plan(channel("shop", title="The shop") | channel("ops"), await current())
+    delete = plan(channel("ops"), await current(), Options(prune=True))
+    await Resource.filter(name="shop").delete()
+
+    for stale in (update, delete):
+        with pytest.raises(
+            PlanStale, match="Channel/shop: not there any more, although no apply deleted it; plan again"
+        ):
+            await apply(database, stale, NOTE)
+    assert await Revision.all().count() == 1

@@ -1,4 +1,4 @@
-"""Each file in `valid/` and `invalid/` is a test; an invalid one says first what is wrong with it, line by line."""
+"""Each file in `valid/` and `invalid/` is a test; it says first what is wrong with it, or doubtful, line by line."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from ums.errors import ConfigInvalid
 from ums.reconcile import checked
+from ums.reconcile.kinds import BY_NAME, KINDS, Kind
 
 FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parents[1]
@@ -25,18 +26,32 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_valid_file_has_no_problems(file: Path, config: Path) -> None:
     (config / "it.yaml").write_text(file.read_text())
 
-    assert checked(config)
+    found = checked(config)
+
+    assert found.bodies
+    assert _said(file, "# warn: ") == [str(problem).removeprefix("config/it.yaml:") for problem in found.warnings]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_is_shown_right_three_times_and_wrong_six_times(kind: Kind) -> None:
+    assert len([file for file in VALID if file.name.startswith(f"{kind.schema}-")]) >= 3
+    assert len([file for file in INVALID if file.name.startswith(f"{kind.schema}-")]) >= 6
 
 
 @pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
 def test_an_invalid_file_has_exactly_the_problems_that_it_says(file: Path, config: Path) -> None:
     (config / "it.yaml").write_text(file.read_text())
-    expected = [line.removeprefix("# expect: ") for line in file.read_text().splitlines() if "# expect: " in line]
 
     with pytest.raises(ConfigInvalid) as caught:
         checked(config)
 
-    assert expected == [str(problem).removeprefix("config/it.yaml:") for problem in caught.value.problems]
+    assert _said(file, "# expect: ") == [
+        str(problem).removeprefix("config/it.yaml:") for problem in caught.value.problems
+    ]
+
+
+def _said(file: Path, mark: str) -> list[str]:
+    return [line.removeprefix(mark) for line in file.read_text().splitlines() if line.startswith(mark)]
 
 
 def test_no_message_repeats_a_secret(config: Path) -> None:
@@ -52,9 +67,10 @@ def test_no_message_repeats_a_secret(config: Path) -> None:
 
 
 def test_the_example_installation_is_valid() -> None:
-    assert {"DeliveryChannel", "Channel", "Template", "SendPolicy"} == {
-        kind for kind, _ in checked(REPOSITORY / "config")
-    }
+    found = checked(REPOSITORY / "config")
+
+    assert set(BY_NAME) == {kind for kind, _ in found.bodies}
+    assert found.warnings == []
 
 
 def test_problems_of_all_files_come_in_one_run_by_file_and_line(config: Path) -> None:
@@ -80,7 +96,7 @@ def test_hidden_files_and_policy_tests_are_not_read(config: Path) -> None:
     (config / ".git" / "x.yaml").write_text("[")
     (config / "otp.test.yaml").write_text("[")
 
-    assert checked(config) == {}
+    assert checked(config).bodies == {}
 
 
 def test_a_config_folder_that_is_not_there_is_a_problem(config: Path) -> None:

@@ -2,9 +2,10 @@
 
 from ums.documents import read
 from ums.reconcile.canonical import seconds
+from ums.reconcile.change import fingerprint
 from ums.reconcile.kinds import BY_NAME, Body, Key
 from ums.reconcile.load import Declared, bodies
-from ums.reconcile.plan import Live, Plan, fingerprint, plan
+from ums.reconcile.plan import Live, Options, Plan, plan
 
 APP = """
 apiVersion: ums/v1
@@ -92,7 +93,7 @@ SendPolicy
 
 def test_deletes_run_the_other_way() -> None:
     assert (
-        printed(plan({}, live(APP, SHOP, HELLO, POLICY), prune=True))
+        printed(plan({}, live(APP, SHOP, HELLO, POLICY), Options(prune=True)))
         == """
 SendPolicy
   - shop/app-then-mail
@@ -193,7 +194,7 @@ def test_prune_leaves_the_protected_and_all_that_they_refer_to() -> None:
     protected = POLICY.replace("steps:", "protect: true\nsteps:")
 
     assert (
-        printed(plan({}, live(APP, MAIL, SHOP, HELLO, protected), prune=True))
+        printed(plan({}, live(APP, MAIL, SHOP, HELLO, protected), Options(prune=True)))
         == """
 Template
   - shop/hello
@@ -210,20 +211,20 @@ Only live, in no file; left alone (--prune deletes what is not protected):
 def test_deleting_more_than_three_in_ten_of_a_kind_is_excessive() -> None:
     ten = templates(*"abcdefghij")
 
-    assert plan(desired(*ten[3:]), live(*ten), prune=True).excessive == ()
-    assert plan(desired(*ten[4:]), live(*ten), prune=True).excessive == (
+    assert plan(desired(*ten[3:]), live(*ten), Options(prune=True)).excessive == ()
+    assert plan(desired(*ten[4:]), live(*ten), Options(prune=True)).excessive == (
         "it deletes 4 of 10 Template objects: shop/a, shop/b, shop/c, shop/d",
     )
 
 
 def test_deleting_the_only_one_is_not_excessive() -> None:
-    assert plan({}, live(APP), prune=True).excessive == ()
+    assert plan({}, live(APP), Options(prune=True)).excessive == ()
 
 
 def test_a_kind_that_this_version_does_not_know_is_deleted_first() -> None:
     old = Live(1, {("Channel", "a"): {"deliveryChannels": []}, ("Segment", "a/b"): {}}, {})
 
-    assert [str(change) for change in plan({}, old, prune=True).changes] == ["- Segment/a/b", "- Channel/a"]
+    assert [str(change) for change in plan({}, old, Options(prune=True)).changes] == ["- Segment/a/b", "- Channel/a"]
 
 
 def test_the_same_input_gives_the_same_plan() -> None:

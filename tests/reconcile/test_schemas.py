@@ -1,10 +1,13 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ums.schemas import check, names, schemas, with_defaults
+from ums.platforms import PLATFORMS
+from ums.schemas import check, explained_by, names, passes, schemas, with_defaults
 
 WHOLE = [name for name in schemas() if name != "parts"]
 
@@ -59,6 +62,44 @@ def _problems_of_property(name: str, part: Any, example: Any) -> list[str]:
     return [error.message for error in Draft202012Validator(plain).iter_errors(example)]
 
 
+def _replaced(value: Any, path: Sequence[int], new: Any) -> Any:
+    """`value` with `new` somewhere inside; the path counts keys and items, round and round."""
+    if not path or not value or not isinstance(value, dict | list):
+        return new
+    if isinstance(value, list):
+        at = path[0] % len(value)
+        return [*value[:at], _replaced(value[at], path[1:], new), *value[at + 1 :]]
+    key = sorted(value)[path[0] % len(value)]
+    return {**value, key: _replaced(value[key], path[1:], new)}
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 70) | st.just(1.5) | st.sampled_from(["", "app", "shop 1", "x" * 70]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "id", "type"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_compiled_gate_and_the_one_who_explains_agree(name: str, data: st.DataObject) -> None:
+    example = data.draw(st.sampled_from(examples(name)))
+    value = _replaced(example, data.draw(st.lists(st.integers(0, 20), max_size=6)), data.draw(_VALUES))
+
+    assert passes(name, value) == (list(explained_by(name).iter_errors(value)) == [])
+
+
+def test_a_value_is_checked_the_same_way_however_often() -> None:
+    first = check("content/sms", {"temp_id": 0})
+    for _ in range(300):
+        check("content/sms", {"temp_id": 1})
+
+    assert first == check("content/sms", {"temp_id": 0})
+
+
 def test_a_default_fills_in_the_same_value_twice() -> None:
     once = with_defaults("ums", {"apiVersion": "ums/v1", "kind": "Installation"})
 
@@ -68,7 +109,8 @@ def test_a_default_fills_in_the_same_value_twice() -> None:
 
 
 def test_platforms_are_the_schemas_of_providers() -> None:
-    assert names("providers") == ["jpush", "jsms", "smtp"]
+    assert set(names("providers")) == set(PLATFORMS)
+    assert set(schemas()["delivery-channel"]["properties"]["platform"]["enum"]) == set(PLATFORMS)
 
 
 def test_a_value_without_a_document_is_told_its_path_alone() -> None:

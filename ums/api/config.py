@@ -1,17 +1,72 @@
-"""`config`: what is declared, as far as the caller may see it."""
+"""`config`: what is declared and what was switched, as far as the caller may see it."""
+
+from datetime import datetime
+from enum import Enum
 
 import strawberry
 from strawberry.scalars import JSON
 
-from ums.api.words import Info
-from ums.snapshot import Body, Snapshot
+from ums import models
+from ums.api.words import Info, limited, moment
+from ums.reconcile import visible
+from ums.snapshot import Body, Key, Snapshot
 
 
-@strawberry.type(description="A declared object; a DeliveryChannel shows no credentials.")
+@strawberry.enum(description="Whether a declared object can be used now.")
+class ResourceStatus(Enum):
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+@strawberry.type(description="A declared object as it is live; a DeliveryChannel shows no credentials.")
 class Resource:
     kind: str
     name: str
     body: JSON
+    status: ResourceStatus
+    reason: str = strawberry.field(description="Why it is INVALID; else empty.")
+
+
+@strawberry.type(description="A value that was switched at run time, against what the files say.")
+class Drift:
+    kind: str
+    name: str
+    path: str
+    declared: JSON
+    live: JSON
+
+
+@strawberry.type(description="How many objects that the caller may see an apply made, changed and removed.")
+class RevisionSummary:
+    create: int
+    update: int
+    delete: int
+
+
+@strawberry.type(description="One apply that changed something that the caller may see.")
+class Revision:
+    number: int
+    created_at: datetime
+    author: str
+    commit: str
+    message: str
+    summary: RevisionSummary
+
+    @classmethod
+    def of(cls, seen: visible.Change) -> "Revision":
+        summary = RevisionSummary(create=seen.created, update=seen.updated, delete=seen.deleted)
+        return cls(
+            number=seen.number, created_at=moment(seen.created_at), author=seen.author, commit=seen.commit,
+            message=seen.message, summary=summary,
+        )  # fmt: skip
+
+
+@strawberry.type(description="How the last round of `ums watch` ended.")
+class WatchStatus:
+    status: str = strawberry.field(description="Synced, Pending, Drift or Invalid.")
+    revision: int
+    commit: str
+    checked_at: datetime
 
 
 @strawberry.type
@@ -20,15 +75,37 @@ class Config:
     channel: strawberry.Private[Body]
     revision: int
 
+    @strawberry.field(description="Null where `ums watch` never ran.")
+    async def status(self) -> WatchStatus | None:
+        # Not its message: that may speak of another Channel's files.
+        row = await models.WatchStatus.get_or_none(id=1)
+        if row is None:
+            return None
+        at = moment(row.checked_at)
+        return WatchStatus(status=row.status, revision=row.revision, commit=row.commit, checked_at=at)
+
     @strawberry.field(description="The calling Channel, what it owns, and the DeliveryChannels granted to it.")
     def resources(self, kind: str | None = None) -> list[Resource]:
+        invalid = self.snapshot.invalid(self.channel["name"])
         return [
-            Resource(kind=of, name=name, body=JSON(_shown(of, body)))
+            _resource((of, name), body, invalid.get((of, name), ""))
             for of in self.snapshot.bodies
             if kind in {None, of}
             for name, body in self.snapshot.all(of).items()
             if _is_visible(self.channel, of, name, body)
         ]
+
+    @strawberry.field(description="What was switched at run time and holds until an apply ends it.")
+    def drift(self) -> list[Drift]:
+        return [
+            Drift(kind=d.kind, name=d.name, path=d.path, declared=JSON(d.declared), live=JSON(d.live))
+            for d in self.snapshot.drift
+            if _is_visible(self.channel, d.kind, d.name, self.snapshot.all(d.kind)[d.name])
+        ]
+
+    @strawberry.field(description="The newest first.")
+    async def history(self, first: int = 20) -> list[Revision]:
+        return [Revision.of(seen) for seen in await visible.visible_history(self.channel, limited(first))]
 
 
 @strawberry.type
@@ -43,8 +120,11 @@ class ConfigQuery:
 _HIDDEN = {"DeliveryChannel": {"credentials"}, "Channel": {"masterSecret"}}
 
 
-def _shown(kind: str, body: Body) -> Body:
-    return {key: value for key, value in body.items() if key not in _HIDDEN.get(kind, ())}
+def _resource(key: Key, body: Body, reason: str) -> Resource:
+    kind, name = key
+    shown = {key: value for key, value in body.items() if key not in _HIDDEN.get(kind, ())}
+    status = ResourceStatus.INVALID if reason else ResourceStatus.VALID
+    return Resource(kind=kind, name=name, body=JSON(shown), status=status, reason=reason)
 
 
 def _is_visible(channel: Body, kind: str, name: str, body: Body) -> bool:

@@ -75,6 +75,7 @@ class Message:
     id: strawberry.ID
     channel: str
     state: MessageState
+    failure: str = strawberry.field(description="Why a FAILED message was never sent; else empty.")
     priority: Priority
     revision: int = strawberry.field(description="The configuration that it was accepted under and is pinned to.")
     template: str
@@ -89,9 +90,9 @@ class Message:
     def of(cls, row: models.Message) -> "Message":
         return cls(
             row=row, id=strawberry.ID(str(row.id)), channel=row.channel, state=MessageState(row.state),
-            priority=Priority(row.priority), revision=row.revision, template=row.template, policy=row.policy,
-            owner=row.owner, send_no=row.send_no, created_at=moment(row.created_at), send_at=moment(row.send_at),
-            content=JSON(row.content),
+            failure=row.failure, priority=Priority(row.priority), revision=row.revision, template=row.template,
+            policy=row.policy, owner=row.owner, send_no=row.send_no, created_at=moment(row.created_at),
+            send_at=moment(row.send_at), content=JSON(row.content),
         )  # fmt: skip
 
     @strawberry.field(description="The funnel of natural persons; a direct address counts as one.")

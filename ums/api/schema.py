@@ -29,6 +29,7 @@ from ums.api.config import ConfigQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.sending import SendingMutation
+from ums.api.switches import SwitchesMutation
 from ums.api.words import Context
 from ums.errors import SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
@@ -43,7 +44,7 @@ class Query(MessagesQuery, ConfigQuery):
 
 
 @strawberry.type
-class Mutation(SendingMutation, PeopleMutation):
+class Mutation(SendingMutation, PeopleMutation, SwitchesMutation):
     """What shall happen."""
 
 

@@ -1,24 +1,22 @@
 """Config as code: check the files, say what they would change, make it so."""
 
 import asyncio
-import json
-import os
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ums import reconcile
-from ums.api import schema as api
-from ums.cli.report import Chosen, Format, reported, show
+from ums.cli.options import Adopt, Force, Labels, Only, Prune, Why, chosen, note
+from ums.cli.report import Chosen, Format, annotated, as_json, drift_values, reported, show, show_warnings
 from ums.cli.terminal import app, installation
-from ums.database import upgrade as schema_upgrade
 from ums.errors import UmsError
-from ums.schemas import did_you_mean, schemas
+from ums.reconcile.plan import drift_lines
 
-database = typer.Typer(no_args_is_help=True, help="The database's schema.")
-secrets = typer.Typer(no_args_is_help=True, help="Secrets that UMS made itself.")
-app.add_typer(database, name="db")
-app.add_typer(secrets, name="secret")
+
+class NotBoth(UmsError):
+    """The caller must act: a saved plan is applied as it is."""
 
 
 @app.command()
@@ -26,77 +24,99 @@ def validate(how: Chosen = Format.TEXT) -> None:
     """Check all documents: no database, no network and no secret is needed. Exit code 1: something is wrong."""
     with reported(how):
         found = reconcile.checked(installation(offline=True).config)
+    show_warnings(found.warnings, how)
     if how is Format.JSON:
-        print(json.dumps({"problems": []}, indent=2))
+        as_json({"problems": list(map(asdict, found.warnings))})
     else:
-        print("1 document is valid." if len(found) == 1 else f"{len(found)} documents are valid.")
+        number = len(found.bodies)
+        print("1 document is valid." if number == 1 else f"{number} documents are valid.")
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913  # a parameter for each option
+    *,
     how: Chosen = Format.TEXT,
-    prune: Annotated[bool, typer.Option("--prune", help="Delete what is in no file.")] = False,
+    prune: Prune = False,
+    adopt: Adopt = False,
+    only: Only = [],  # noqa: B006  # typer's own; nobody changes it
+    label: Labels = [],  # noqa: B006  # the same
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep it, for: ums apply FILE")] = None,
 ) -> None:
     """Say what an apply would change. Exit code 0: nothing, 2: something, 1: something is wrong."""
     with reported(how):
-        settings = installation()
-        changes = asyncio.run(reconcile.reconcile(settings, write=False, prune=prune))
-    show(changes, how)
-    if changes.changes:
+        options = chosen(only, label, prune=prune, adopt=adopt)
+        made = asyncio.run(reconcile.reconcile(installation(), write=False, options=options))
+    if out:
+        reconcile.save(made, out)
+    show(made, how)
+    if not made.is_empty:
         raise typer.Exit(2)
 
 
 @app.command()
-def apply(
+def apply(  # noqa: PLR0913  # a parameter for each option
+    saved: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="One that `ums plan -o` kept.")] = None,
+    *,
     how: Chosen = Format.TEXT,
-    prune: Annotated[bool, typer.Option("--prune", help="Delete what is in no file.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if that deletes much of a kind.")] = False,
-    message: Annotated[str, typer.Option("--message", "-m", help="Why, for the history.")] = "",
+    prune: Prune = False,
+    force: Force = False,
+    adopt: Adopt = False,
+    only: Only = [],  # noqa: B006  # typer's own; nobody changes it
+    label: Labels = [],  # noqa: B006  # the same
+    message: Why = "",
 ) -> None:
-    """Make the database say what the files say, all or nothing."""
+    """Make the database say what the files, or a saved plan, say: all or nothing."""
     with reported(how):
-        settings = installation()
-        done = asyncio.run(reconcile.reconcile(settings, write=True, prune=prune, force=force, note=_note(message)))
-    show(done, how)
-    if done.changes and how is not Format.JSON:
-        print(f"revision {done.revision} applied")
+        if saved and (prune or adopt or only or label):
+            raise NotBoth("a saved plan is applied as it is; give --prune, --adopt, --only and --label to ums plan")
+        options = chosen(only, label, prune=prune, force=force, adopt=adopt)
+        made = asyncio.run(_applied(saved, options, note(message)))
+    show(made, how)
+    said(made, how)
 
 
-def _note(message: str) -> reconcile.Note:
-    """Who and which commit, as CI says it; at a terminal the user's name."""
-    author = os.environ.get("UMS_AUTHOR") or os.environ.get("USER", "")
-    return reconcile.Note(author=author[:200], commit=os.environ.get("UMS_COMMIT", "")[:64], message=message)
+async def _applied(saved: Path | None, options: reconcile.Options, why: reconcile.Note) -> reconcile.Plan:
+    settings = installation()
+    if saved is None:
+        return await reconcile.reconcile(settings, write=True, options=options, note=why)
+    made = reconcile.open_plan(saved)
+    await reconcile.apply_plan(settings, made, options, why)
+    return made
 
 
-@database.command()
-def upgrade() -> None:
-    """Bring the database's schema to what this version needs."""
-    done = asyncio.run(schema_upgrade.upgrade(installation()))
-    print("\n".join(f"applied {name}" for name in done) or "the schema is up to date")
-
-
-@secrets.command("show")
-def show_secret(
-    owner: Annotated[str, typer.Argument(metavar="KIND/NAME", help="Whose, such as Channel/shop.")],
-    path: Annotated[str, typer.Argument(help="Where the reference stands, such as masterSecret.")],
+@app.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(help="Documents, such as `ums export` writes.", exists=True)],
+    how: Chosen = Format.TEXT,
+    prune: Prune = False,
+    force: Force = False,
+    message: Why = "",
 ) -> None:
-    """Print a secret that UMS made itself ({generate: true})."""
-    kind, _, name = owner.partition("/")
-    print(asyncio.run(reconcile.secret(installation(), kind, name, path)))
-
-
-GRAPHQL = "graphql"
+    """Apply the documents of another folder."""
+    with reported(how):
+        settings = replace(installation(), config=folder.resolve())
+        options = reconcile.Options(prune=prune, force=force)
+        made = asyncio.run(reconcile.reconcile(settings, write=True, options=options, note=note(message)))
+    show(made, how)
+    said(made, how)
 
 
 @app.command()
-def schema(name: Annotated[str, typer.Argument(help="Which; without it, their names.")] = "") -> None:
-    """Print a JSON Schema or `graphql`, the API's; without a name the names of all."""
-    known = schemas()
-    if not name:
-        print("\n".join([*known, GRAPHQL]))
-    elif name == GRAPHQL:
-        print(api.schema.as_str())
-    elif name in known:
-        print(json.dumps(known[name], ensure_ascii=False, indent=2))
+def drift(how: Chosen = Format.TEXT) -> None:
+    """Say what was changed behind the back of the last apply. Exit code 0: nothing, 2: something."""
+    with reported(how):
+        found = asyncio.run(reconcile.drifted(installation()))
+    lines = [line.removeprefix("    ") for line in drift_lines(found)]
+    if how is Format.JSON:
+        as_json({"revision": found.base, **drift_values(found)})
+    elif how is Format.GITHUB:
+        print("\n".join(annotated("warning", str(one)) for one in (*found.drift, *found.overrides)))
     else:
-        raise UmsError(f"no schema {name!r}{did_you_mean(name, [*known, GRAPHQL])}")
+        print("\n".join(lines) or f"No drift: what is live is what revision {found.base} wrote.")
+    if lines:
+        raise typer.Exit(2)
+
+
+def said(made: reconcile.Plan, how: Format) -> None:
+    if not made.is_empty and how is not Format.JSON:
+        print(f"revision {made.revision} applied")

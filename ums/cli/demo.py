@@ -80,7 +80,7 @@ async def _configured(folder: Path) -> Settings:
         sandbox=f"{address.host}:{address.port}",
         public_url=f"http://{door.host}:{door.port}",
     )
-    out.print(f"ums validate: {len(checked(settings.config))} documents are valid")
+    out.print(f"ums validate: {len(checked(settings.config).bodies)} documents are valid")
     out.print(f"ums plan:\n{await reconcile(settings, write=False)}", markup=False)
     applied = await reconcile(settings, write=True, note=None)
     out.print(f"ums apply: revision {applied.revision}")

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ums.errors import ConfigInvalid, Problem
-from ums.reconcile import Plan
+from ums.errors import ConfigInvalid, Problem, Severity, UmsError
+from ums.reconcile import Change, Plan
 
 
 class Format(Enum):
@@ -29,17 +29,46 @@ def reported(how: Format) -> Iterator[None]:
     try:
         yield
     except ConfigInvalid as invalid:
-        _PROBLEMS[how](invalid.problems)
+        show_problems(invalid.problems, how)
         raise typer.Exit(1) from invalid
+    except UmsError as error:
+        if how is Format.TEXT:
+            raise
+        show_problems([Problem(message=str(error), code="refused")], how)
+        raise typer.Exit(1) from error
 
 
 def show(plan: Plan, how: Format) -> None:
-    print(json.dumps(_values(plan), ensure_ascii=False, indent=2) if how is Format.JSON else plan)
+    """The plan, and what its author should look at."""
+    if how is Format.JSON:
+        as_json(plan_values(plan))
+        return
+    show_warnings(plan.warnings, how)
+    print(plan)
 
 
-def _values(plan: Plan) -> dict[str, Any]:
+def show_warnings(warnings: Sequence[Problem], how: Format) -> None:
+    if warnings and how is not Format.JSON:
+        show_problems(warnings, how)
+
+
+def show_problems(problems: Sequence[Problem], how: Format) -> None:
+    _PROBLEMS[how](problems)
+
+
+def as_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def plan_values(plan: Plan) -> dict[str, Any]:
+    put_back = plan.put_back
+    touched = plan.touched
     changes = [
-        {"sign": change.sign, "kind": change.kind, "name": change.name, "fields": list(map(asdict, change.fields))}
+        {
+            **change_values(change),
+            "cause": "drift" if change.key in put_back else "files",
+            "touches": asdict(touched[change.key]) if change.key in touched else None,
+        }
         for change in plan.changes
     ]
     return {
@@ -47,26 +76,54 @@ def _values(plan: Plan) -> dict[str, Any]:
         "revision": plan.revision,
         "summary": plan.summary,
         "changes": changes,
+        "drift": drift_values(plan),
         "unmanaged": [{"kind": kind, "name": name} for kind, name in plan.unmanaged],
         "excessive": list(plan.excessive),
+        "warnings": list(map(asdict, plan.warnings)),
     }
+
+
+def change_values(change: Change) -> dict[str, Any]:
+    moved = {"from": change.moved_from} if change.moved_from else {}
+    fields = list(map(asdict, change.fields))
+    return {"sign": change.sign, "kind": change.kind, "name": change.name, **moved, "fields": fields}
+
+
+def drift_values(plan: Plan) -> dict[str, Any]:
+    switched = [{**asdict(one), "ends": one in plan.ended} for one in plan.overrides]
+    return {"changed": list(map(change_values, plan.drift)), "switched": switched}
+
+
+def annotated(level: str, text: str) -> str:
+    """One line on a pull request's page."""
+    return f"::{level}::{_escaped(text)}"
 
 
 def _as_text(problems: Sequence[Problem]) -> None:
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
+    counted = [_number(problems, severity) for severity in Severity]
+    print(", ".join(filter(None, counted)), file=sys.stderr)
+
+
+_NOUNS = {Severity.ERROR: "problem", Severity.WARNING: "warning"}
+
+
+def _number(problems: Sequence[Problem], severity: Severity) -> str:
+    number = sum(1 for problem in problems if problem.severity is severity)
+    return f"{number} {_NOUNS[severity]}{'s' if number > 1 else ''}" if number else ""
 
 
 def _as_json(problems: Sequence[Problem]) -> None:
-    print(json.dumps({"problems": list(map(asdict, problems))}, ensure_ascii=False, indent=2))
+    as_json({"problems": list(map(asdict, problems))})
 
 
 def _as_github(problems: Sequence[Problem]) -> None:
     for problem in problems:
         place = f"file={_property(problem.file)},line={problem.line},col={problem.column}" if problem.file else ""
         text = f"{problem.path}: {problem.message}" if problem.path else problem.message
-        print(f"::error {place}::{_escaped(text)}" if place else f"::error::{_escaped(text)}")
+        level = problem.severity.value
+        print(f"::{level} {place}::{_escaped(text)}" if place else f"::{level}::{_escaped(text)}")
 
 
 def _escaped(text: str) -> str:

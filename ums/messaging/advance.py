@@ -31,8 +31,10 @@ async def advance(tx: BaseDBAsyncClient, message: Message, snapshot: Snapshot, n
         if taken:
             goes_out[number].append(row["id"])
     await execute(tx, statements.SET_CHECKS, rows(checks))
+    out = FanOut(tx, message, snapshot, now)
     for number, ids in goes_out.items():
-        await FanOut(tx, message, snapshot, now).take(number, Chosen.listed(ids, message.id))
+        await out.take(number, Chosen.listed(ids, message.id))
+    await out.counted()
     await message.save(using_db=tx, update_fields=["deliveries"])
     await execute(tx, statements.NEXT_DUE, message.id)
     await execute(tx, statements.SETTLE, message.id)

@@ -67,6 +67,8 @@ class Draft:
             if template is None:
                 self._unknown("Template", request.template, "input.body.template.name", "unknown_template")
                 return {}
+            if self._invalid("Template", request.template, "input.body.template.name", "template_invalid"):
+                return {}
             filled, problems = values(template, request.variables)
             self._problems += problems
             content, path = {} if problems else render(template["content"], filled), "input.body.template"
@@ -84,6 +86,8 @@ class Draft:
             policy = self._snapshot.policy(self._channel["name"], request.policy)
             if policy is None:
                 self._unknown("SendPolicy", request.policy, "input.policy", "unknown_policy")
+                return []
+            if self._invalid("SendPolicy", request.policy, "input.policy", "policy_invalid"):
                 return []
             self._check_usable([code for step in policy["steps"] for code in step["send"]], content, "input.policy")
             return [dict(step) for step in policy["steps"]]
@@ -154,6 +158,14 @@ class Draft:
         channel = self._channel["name"]
         own = [full.partition("/")[2] for full in self._snapshot.all(kind) if full.startswith(f"{channel}/")]
         self._refuse(path, code, f"Channel {channel} has no {kind} {name!r}{schemas.did_you_mean(name, own)}")
+
+    def _invalid(self, kind: str, name: str, path: str, code: str) -> bool:
+        """Whether a run time switch has made it useless, which is refused with the reason."""
+        channel = self._channel["name"]
+        reason = self._snapshot.invalid(channel).get((kind, f"{channel}/{name}"))
+        if reason:
+            self._refuse(path, code, f"{kind} {name} cannot be used now: {reason}")
+        return bool(reason)
 
     def _refuse(self, path: str, code: str, message: str) -> None:
         self._problems.append(Problem(path=path, code=code, message=message))

@@ -8,9 +8,10 @@ import structlog
 from ums.database import connection, execute, fetch, transaction
 from ums.messaging import statements
 from ums.messaging.advance import advance
-from ums.messaging.deliver import LEASE, Lease, deliver
+from ums.messaging.conclude import conclude
+from ums.messaging.deliver import LEASE, Exchange, Lease, deliver, prepared
 from ums.messaging.engine import Engine
-from ums.messaging.expand import expand, lock
+from ums.messaging.expand import expand, fail, lock, unsendable
 from ums.vocabulary import Priority
 
 log = structlog.get_logger()
@@ -22,21 +23,21 @@ BUDGET = 5_000
 async def drain(engine: Engine, lane: Priority) -> None:
     """Expand, advance and deliver what is due, several batches at a time."""
     until = engine.clock() + BUDGET
-    flying: set[asyncio.Task[None]] = set()
+    flying: set[asyncio.Task[Exchange]] = set()
     try:
         while engine.clock() < until and not engine.stopping.is_set():
             # Claims are writes, and on SQLite writers queue up: a few at a time, when half of the room is free.
             if len(flying) <= engine.capacity // 2:
                 looked = await look(engine, lane)
-                claimed = await claim(engine, lane, engine.capacity - len(flying))
+                claimed = await prepared(engine, await claim(engine, lane, engine.capacity - len(flying)))
                 flying |= {asyncio.create_task(deliver(engine, lease)) for lease in claimed}
                 if not flying and not looked:
                     return
             if flying:
-                flying = await _landed(flying)
+                flying = await _land(engine, flying)
     finally:
         while flying:
-            flying = await _landed(flying)
+            flying = await _land(engine, flying)
     await engine.lanes.wake(lane)
 
 
@@ -65,11 +66,16 @@ async def look(engine: Engine, lane: Priority) -> bool:
     claimed = await fetch(connection(), statements.CLAIM_MESSAGE, int(lane), now, now + LEASE, token)
     if not claimed:
         return False
+    newest = await engine.snapshots.newest()
     async with transaction() as tx:
         message = await lock(tx, claimed[0]["id"])
         snapshot = await engine.snapshots.at(message.revision)
-        step = advance if message.expanded else expand
-        await step(tx, message, snapshot, now)
+        if message.expanded:
+            await advance(tx, message, snapshot, now)
+        elif reason := unsendable(message, newest):
+            await fail(tx, message, reason)
+        else:
+            await expand(tx, message, snapshot, now)
         await execute(tx, _GIVE_BACK, message.id, token)
     return True
 
@@ -86,10 +92,15 @@ async def claim(engine: Engine, lane: Priority, most: int) -> list[Lease]:
     return [Lease(**row, token=token) for row in claimed]
 
 
-async def _landed(flying: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait for at least one; what is still under way. A batch that broke is found again when its lease runs out."""
+async def _land(engine: Engine, flying: set[asyncio.Task[Exchange]]) -> set[asyncio.Task[Exchange]]:
+    """Wait for at least one and write down all that have landed; what is still under way."""
     done, under_way = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+    landed = []
     for task in done:
         if (error := task.exception()) is not None:
-            log.error("batch_broke", exc_info=error)
+            log.error("batch_broke", exc_info=error, then="its lease runs out, and it is sent again")
+        else:
+            landed.append(task.result())
+    if landed:
+        await conclude(engine, landed)
     return under_way

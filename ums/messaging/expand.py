@@ -6,7 +6,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows
 from ums.messaging import statements
-from ums.messaging.counts import USERS, added, count
+from ums.messaging.counts import USERS, added
 from ums.messaging.fan_out import Chosen, FanOut
 from ums.models import Message
 from ums.people.targets import tag_binds
@@ -41,6 +41,21 @@ async def expand(tx: BaseDBAsyncClient, message: Message, snapshot: Snapshot, no
     return await _save(out)
 
 
+def unsendable(message: Message, newest: Snapshot) -> str:
+    """Why a scheduled message cannot go out although its time has come; empty when it can, or when it has begun."""
+    if message.recipients or message.send_at <= message.created_at:
+        return ""
+    groups = message.audience.get("addresses")
+    codes = [group["deliveryChannel"] for group in groups] if groups else [c for s in message.steps for c in s["send"]]
+    return newest.unusable(message.channel, codes)
+
+
+async def fail(tx: BaseDBAsyncClient, message: Message, reason: str) -> None:
+    """The message ends here, and says why; nobody was planned."""
+    message.state, message.failure, message.due_at = MessageState.FAILED.value, reason, None
+    await message.save(using_db=tx, update_fields=["state", "failure", "due_at"])
+
+
 async def _add_users(out: FanOut) -> int:
     """The next chunk of users becomes recipients; how many there were."""
     message, base = out.message, (out.message.id << 32) + out.message.recipients
@@ -52,7 +67,7 @@ async def _add_users(out: FanOut) -> int:
     if number:
         message.recipients += number
         message.cursor = got["cursor"]
-        await count(out.tx, message.id, added(USERS, number))
+        out.cells.update(added(USERS, number))
     return number
 
 
@@ -80,10 +95,13 @@ async def _finish(out: FanOut) -> None:
     message = out.message
     message.expanded, message.state, message.due_at = True, MessageState.SENDING.value, None
     await _save(out)
-    await execute(out.tx, statements.NEXT_DUE, message.id)
-    await execute(out.tx, statements.SETTLE, message.id)
+    if len(message.steps) > 1:
+        await execute(out.tx, statements.NEXT_DUE, message.id)
+    if not message.deliveries and await execute(out.tx, statements.SETTLE, message.id):
+        message.state = MessageState.DONE.value
 
 
 async def _save(out: FanOut) -> None:
+    await out.counted()
     moved = ["cursor", "recipients", "deliveries", "expanded", "state", "due_at"]
     await out.message.save(using_db=out.tx, update_fields=moved)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -47,6 +47,12 @@ class FanOut:
     snapshot: Snapshot
     """Of the revision that the message is pinned to."""
     now: int
+    cells: Counter[Cell] = field(default_factory=Counter)
+    """What was added, until `counted`."""
+
+    async def counted(self) -> None:
+        """Move the message's counters by all that was added; the last thing to do with a FanOut."""
+        await count(self.tx, self.message.id, self.cells)
 
     async def take(self, number: int, chosen: Chosen) -> None:
         """Step `number` goes out to the chosen; whom it cannot reach takes the next one at once, or is lost."""
@@ -74,8 +80,7 @@ class FanOut:
         given = [(first + n, target, int(state), reason) for n, (target, state, reason) in enumerate(targets)]
         await execute(self.tx, statements.ADD_GIVEN_RECIPIENTS, rows(given), self.message.id)
         self.message.recipients += len(given)
-        cells: Counter[Cell] = Counter((USERS, state, reason) for _, _, state, reason in given)
-        await count(self.tx, self.message.id, cells)
+        self.cells.update((USERS, state, reason) for _, _, state, reason in given)
         return first
 
     async def _add_deliveries(self, code: str, number: int, chosen: Chosen) -> None:
@@ -98,7 +103,7 @@ class FanOut:
         fixed = (self.message.id, code, self.message.priority)
         ranges = [(*fixed, n, min(n + limit - 1, last), self.now, deadline) for n in range(first, last + 1, limit)]
         await execute_many(self.tx, statements.ADD_BATCH, ranges)
-        await count(self.tx, self.message.id, added(code, new))
+        self.cells.update(added(code, new))
         self.message.deliveries += new
 
     async def _leave(self, ids: Sequence[int], number: int) -> None:
@@ -106,9 +111,8 @@ class FanOut:
             await execute(self.tx, statements.SET_CHECKS, rows((n, number, self.now) for n in ids))
             return
         lost = await fetch(self.tx, statements.LOSE, rows([n] for n in ids), Reason.NO_ADDRESS.value)
-        cells = added(USERS, len(lost), State.LOST, Reason.NO_ADDRESS)
-        cells.update(added(USERS, -len(lost)))
-        await count(self.tx, self.message.id, cells)
+        self.cells.update(added(USERS, len(lost), State.LOST, Reason.NO_ADDRESS))
+        self.cells.update(added(USERS, -len(lost)))
 
     @property
     def channel_key(self) -> str:

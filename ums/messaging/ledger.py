@@ -4,9 +4,8 @@ A state gives way only to a higher one (`vocabulary.State`), so a repeated or la
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -19,8 +18,7 @@ from ums.models import Message
 from ums.vocabulary import Reason, State
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What is now known of one delivery. PLANNED only notes the provider's words: it is tried again."""
 
     id: int
@@ -54,7 +52,7 @@ def _runs(entries: Sequence[Entry]) -> Iterator[tuple[Any, ...]]:
     """Entries in the order of their ids, those side by side with the same fate made one: see statements.RUNS."""
     first = last = entries[0]
     for entry in entries[1:]:
-        if entry.id != last.id + 1 or entry.fate != first.fate:
+        if entry.id != last.id + 1 or entry[1:] != first[1:]:
             yield (first.id, last.id, *first.fate)
             first = entry
         last = entry

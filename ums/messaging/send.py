@@ -9,7 +9,7 @@ from ums.database import transaction
 from ums.errors import CallerRefused, Problem
 from ums.messaging.draft import Draft, SendRequest
 from ums.messaging.engine import Engine
-from ums.messaging.expand import expand, lock
+from ums.messaging.expand import expand
 from ums.models import Message
 from ums.snapshot import Body
 
@@ -26,13 +26,13 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
         async with transaction() as tx:
             await message.save(using_db=tx)
             if _is_small(message) and message.send_at <= now:
-                await expand(tx, await lock(tx, message.id), snapshot, now)
+                await expand(tx, message, snapshot, now)
     except IntegrityError:
         if known := await _known(channel, request, fingerprint):
             return known  # somebody was faster with the same idempotency key
         raise
     await engine.lanes.wake(request.priority)
-    return await Message.get(id=message.id)
+    return message
 
 
 def _is_small(message: Message) -> bool:

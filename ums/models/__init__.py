@@ -3,11 +3,11 @@
 A table's docstring becomes its comment in the database, and Tortoise splits DDL at semicolons: none in there, please.
 """
 
-from ums.models.config import Resource, ResourceVersion, Revision, StoredSecret
+from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.people import Address, Tag, User
 from ums.models.traffic import Attempt, Batch, Count, Delivery, Message, Recipient, WaitingReceipt
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Count", "Delivery", "Message", "Recipient", "Resource", "ResourceVersion",
-    "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt",
+    "Address", "Attempt", "Batch", "Count", "Delivery", "Effect", "Message", "Override", "Recipient", "Resource",
+    "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -1,9 +1,12 @@
-"""What the files decide. Only `ums.reconcile.apply` writes these tables."""
+"""What the files decide, written by `ums.reconcile` alone, and what stands beside it while it is live."""
 
 from typing import Any
 
 from tortoise import fields
+from tortoise.indexes import Index
 from tortoise.models import Model
+
+from ums.models.indexes import IndexWhere
 
 
 class Revision(Model):
@@ -51,6 +54,7 @@ class ResourceVersion(Model):
     class Meta:
         table = "resource_version"
         unique_together = (("kind", "name", "revision"),)
+        indexes = (Index(fields=("revision", "kind", "name"), name="resource_version_revision"),)
 
 
 class StoredSecret(Model):
@@ -66,3 +70,53 @@ class StoredSecret(Model):
     class Meta:
         table = "stored_secret"
         unique_together = (("kind", "name", "path"),)
+
+
+class Override(Model):
+    """A declared value that was switched at run time: it holds until an apply ends it, and shows as drift."""
+
+    id = fields.IntField(primary_key=True)
+    kind = fields.CharField(40)
+    name = fields.CharField(160)
+    path = fields.CharField(200)
+    """Where in the body, an item of a list by its name: `deliveryChannels.shopsms.enabled`."""
+    value: Any = fields.JSONField()
+    created_at = fields.BigIntField()
+    author = fields.CharField(200, default="")
+
+    class Meta:
+        table = "override"
+        unique_together = (("kind", "name", "path"),)
+
+
+class Effect(Model):
+    """Something to do outside the database because of a revision: after its commit, until it succeeds."""
+
+    id = fields.IntField(primary_key=True)
+    revision = fields.IntField()
+    kind = fields.CharField(40)
+    name = fields.CharField(160)
+    what = fields.CharField(80)
+    status = fields.CharField(20)
+    attempts = fields.IntField(default=0)
+    last_error = fields.TextField(default="")
+    next_at: int | None = fields.BigIntField(null=True)
+    """When to try (again). Null: nothing to do any more."""
+
+    class Meta:
+        table = "effect"
+        indexes = (IndexWhere(fields=("next_at",), name="effect_due", where="next_at IS NOT NULL"),)
+
+
+class WatchStatus(Model):
+    """How the last round of `ums watch` ended: one row, with the id 1."""
+
+    id = fields.IntField(primary_key=True, generated=False)
+    status = fields.CharField(20)
+    revision = fields.IntField(default=0)
+    commit = fields.CharField(64, default="")
+    message = fields.TextField(default="")
+    checked_at = fields.BigIntField()
+
+    class Meta:
+        table = "watch_status"

@@ -23,6 +23,8 @@ class Message(Model):
     priority = fields.SmallIntField()
     state = fields.CharField(20)
     """A `MessageState` value."""
+    failure = fields.TextField(default="", db_default="")
+    """Why a failed message was never sent."""
     audience: dict[str, Any] = fields.JSONField()
     """As the caller gave it: `{"broadcast": true}`, `{"users": {...}}` or `{"addresses": [...]}`."""
     content: dict[str, Any] = fields.JSONField()

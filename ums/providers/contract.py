@@ -6,7 +6,7 @@ A provider knows no table, no queue and no other provider; it is handed an `Acco
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
 
@@ -24,8 +24,7 @@ class Account:
     """Where to go instead of the real provider."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):  # one of a million: cheaper than a dataclass
     id: int
     """The delivery's id."""
     address: str
@@ -44,8 +43,7 @@ class Submission:
     """When the batch was planned, ms; the same for every repeat."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one target.
 
     `state` is SUBMITTED, DELIVERED (where the provider's answer is all the delivery receipt there is), INVALID,

@@ -7,17 +7,38 @@ Body = Mapping[str, Any]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
+AUDITED: Mapping[str, Mapping[str, list[str]]] = {
+    "message": {
+        "sources": ["console", "api"],
+        "messageKinds": ["content", "template"],
+        "targetKinds": ["broadcast", "tags", "users", "segment", "addresses"],
+    },
+    "template": {"templates": ["general", "sms", "wechatOa"]},
+}
+"""What an AuditRule may narrow, by what it is on; everything unless given."""
 
-def grants(channel: Body) -> Body:
-    """Every entry of `deliveryChannels` as `{name, enabled}`."""
-    granted = channel["deliveryChannels"]
-    spelled = [{"name": one, "enabled": True} if isinstance(one, str) else one for one in granted]
-    return {**channel, "deliveryChannels": spelled}
+
+def channel(body: Body) -> Body:
+    """Every grant as `{name, enabled}`, every address as `{url, default}`; the first is the default if none says so."""
+    granted = [{"name": one, "enabled": True} if isinstance(one, str) else one for one in body["deliveryChannels"]]
+    whole = {**body, "deliveryChannels": granted}
+    if callbacks := body.get("callbacks"):
+        whole["callbacks"] = {**callbacks, "addresses": _addresses(callbacks["addresses"])}
+    return whole
 
 
-def waits(policy: Body) -> Body:
-    """Every `within` in seconds."""
-    return {**policy, "steps": [_step(step) for step in policy["steps"]]}
+def _addresses(written: list[Any]) -> list[Body]:
+    addresses = [{"url": one} if isinstance(one, str) else one for one in written]
+    chosen = any(one.get("default") for one in addresses)
+    return [{"default": not (chosen or number), **one} for number, one in enumerate(addresses)]
+
+
+def policy(body: Body) -> Body:
+    """Every duration in seconds."""
+    whole = {**body, "steps": [_step(step) for step in body["steps"]]}
+    if "deadline" in body:
+        whole["deadline"] = seconds(body["deadline"])
+    return whole
 
 
 def _step(step: Body) -> Body:
@@ -33,3 +54,22 @@ def _step(step: Body) -> Body:
 def seconds(duration: str) -> int:
     """Of `90s`, `5m` or `2h`."""
     return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+def people(body: Body) -> Body:
+    """The members once each, in one order."""
+    if "members" not in body:
+        return body
+    return {"membership": "file", **body, "members": sorted(set(body["members"]))}
+
+
+def words(body: Body) -> Body:
+    """Every word as `{word, enabled}`, once each, in one order."""
+    spelled = [{"word": one, "enabled": True} if isinstance(one, str) else one for one in body["words"]]
+    once = {(one["word"], one["enabled"]): {"word": one["word"], "enabled": one["enabled"]} for one in spelled}
+    return {**body, "words": [once[key] for key in sorted(once)]}
+
+
+def audit(body: Body) -> Body:
+    """Everything that it does not narrow, written out."""
+    return {**AUDITED[body["on"]], **body}

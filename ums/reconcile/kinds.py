@@ -9,18 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.documents import Path
-from ums.reconcile.canonical import grants, waits
-from ums.reconcile.rules import (
-    Rule,
-    conditions_earlier,
-    conditions_placed,
-    detectable,
-    granted,
-    granted_once,
-    sent_once,
-    variables_declared,
-    variables_used,
-)
+from ums.reconcile import canonical, rules, rules_channel, rules_lists, rules_policy, rules_template
+from ums.reconcile.lists import MEMBERS, WORDS, Columns
+from ums.reconcile.rules import Rule, Together
 
 Body = Mapping[str, Any]
 Key = tuple[str, str]
@@ -36,10 +27,13 @@ class Reference:
 
     kind: str
     path: Path
+    own: bool = False
+    """Of the Channel that the body is, which names its own things briefly; they may stand further down the list."""
 
     def names(self, body: Body) -> Iterator[tuple[Path, str]]:
-        """Each name that stands there, and where."""
-        return _select(body, self.path)
+        """Each identity that is named there, and where."""
+        found = _select(body, self.path)
+        return ((path, f"{body['name']}/{name}") for path, name in found) if self.own else found
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,16 @@ class Part:
     property: str
     folder: str
     by: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list whose entries may also stand in a file beside the document."""
+
+    property: str
+    file: str
+    """The property that names the file."""
+    columns: Columns
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,16 @@ class Kind:
     canonical: Callable[[Body], Body] = dict
     """What its author may write in several ways, written in one; defaults are there already."""
     parts: tuple[Part, ...] = ()
+    lists: tuple[Listed, ...] = ()
     references: tuple[Reference, ...] = ()
     rules: tuple[Rule, ...] = ()
     """What a schema cannot say."""
+    warnings: tuple[Rule, ...] = ()
+    """What works, and is hardly what its author wants."""
+    together: tuple[Together, ...] = ()
+    """What no two, or no more than so many, may do."""
+    immovable: str = ""
+    """Why its name is the same for ever; empty when `moved` may rename it."""
     generated: tuple[str, ...] = ()
     """Properties that may hold `{generate: true}`: apply makes the secret."""
 
@@ -75,42 +86,131 @@ class Kind:
         return f"{body.get('channel', '')}/{name}" if self.owned else name
 
 
+_MEMBERS = (Listed("members", file="membersFile", columns=MEMBERS),)
+_OWNER = Reference("Channel", ("channel",))
+_KEPT_ON = Reference("DeliveryChannel", ("deliveryChannel",))
+
 KINDS = (
     Kind(
         "DeliveryChannel",
         schema="delivery-channel",
         unique=("title",),
         parts=(Part("credentials", folder="providers", by="platform"),),
+        immovable="people's addresses are bound to the code, so it is the same for ever; declare another beside it",
     ),
     Kind(
         "Channel",
         schema="channel",
         unique=("title", "key"),
         fallbacks=(("title", "name"), ("key", "name")),
-        canonical=grants,
-        references=(Reference("DeliveryChannel", ("deliveryChannels", ANY, "name")),),
-        rules=(granted_once,),
+        canonical=canonical.channel,
+        references=(
+            Reference("DeliveryChannel", ("deliveryChannels", ANY, "name")),
+            Reference("SendPolicy", ("defaults", "policy"), own=True),
+        ),
+        rules=(
+            rules_channel.granted_once,
+            rules_channel.time_zone_known,
+            rules_channel.periods_last,
+            rules_channel.one_default_address,
+        ),
         generated=("masterSecret",),
+    ),
+    Kind(
+        "Member",
+        schema="member",
+        unique=("email",),
+        references=(Reference("Channel", ("roles", ANY, "channels", ANY)),),
+        rules=(rules.admin_everywhere,),
+        immovable="what somebody did is kept under the login, so it is the same for ever; change the title",
+    ),
+    Kind(
+        "Signature",
+        schema="signature",
+        owned=True,
+        references=(_OWNER, _KEPT_ON),
+        rules=(rules.granted, rules.signature_at_jsms),
+    ),
+    Kind(
+        "ProviderTemplate",
+        schema="provider-template",
+        owned=True,
+        references=(_OWNER, _KEPT_ON),
+        rules=(rules.granted, rules.template_of_platform, rules.template_text),
+        together=(rules.templates_fit,),
     ),
     Kind(
         "Template",
         schema="template",
         owned=True,
-        references=(Reference("Channel", ("channel",)),),
-        rules=(variables_declared, variables_used),
+        references=(_OWNER,),
+        rules=(rules_template.variables_declared, rules_template.variables_used, rules_template.values_fit),
+        warnings=(rules_template.content_reaches,),
+    ),
+    Kind(
+        "SensitiveWords",
+        schema="sensitive-words",
+        owned=True,
+        canonical=canonical.words,
+        lists=(Listed("words", file="wordsFile", columns=WORDS),),
+        references=(_OWNER,),
+        rules=(rules_lists.words_clear,),
+    ),
+    Kind(
+        "Blacklist",
+        schema="blacklist",
+        owned=True,
+        canonical=canonical.people,
+        lists=_MEMBERS,
+        references=(_OWNER,),
+        rules=(rules_lists.membership_clear,),
+    ),
+    Kind(
+        "Whitelist",
+        schema="whitelist",
+        owned=True,
+        canonical=canonical.people,
+        lists=_MEMBERS,
+        references=(_OWNER,),
+        rules=(rules_lists.membership_clear,),
+    ),
+    Kind(
+        "Segment",
+        schema="segment",
+        owned=True,
+        canonical=canonical.people,
+        lists=_MEMBERS,
+        references=(_OWNER,),
+        rules=(rules_lists.membership_clear, rules_lists.tags_possible),
     ),
     Kind(
         "SendPolicy",
         schema="send-policy",
         owned=True,
-        canonical=waits,
+        canonical=canonical.policy,
         references=(
-            Reference("Channel", ("channel",)),
+            _OWNER,
             Reference("DeliveryChannel", ("steps", ANY, "send", ANY)),
             Reference("DeliveryChannel", ("steps", ANY, "when", ANY, ANY, "notDelivered")),
             Reference("DeliveryChannel", ("steps", ANY, "when", ANY, ANY, "notClicked")),
         ),
-        rules=(granted, sent_once, conditions_placed, conditions_earlier, detectable),
+        rules=(
+            rules_policy.all_granted,
+            rules_policy.sent_once,
+            rules_policy.conditions_placed,
+            rules_policy.conditions_earlier,
+            rules_policy.detectable,
+            rules_policy.can_stop,
+        ),
+        warnings=(rules_policy.windows_sensible, rules_policy.clicks_seen, rules_policy.switched_on),
+    ),
+    Kind(
+        "AuditRule",
+        schema="audit-rule",
+        owned=True,
+        canonical=canonical.audit,
+        references=(_OWNER, Reference("Member", ("levels", ANY, ANY))),
+        rules=(rules.audit_scope,),
     ),
 )
 

@@ -1,22 +1,20 @@
 """What an apply would change: pure values that sort, compare and print themselves."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from types import MappingProxyType
 
-from ums.documents import Path, json_path
+from ums.errors import Problem
+from ums.reconcile.change import Change, Switched, fingerprint, value_at
 from ums.reconcile.kinds import BY_NAME, KINDS, ORDER, Body, Key
+from ums.reconcile.moves import origins
+from ums.reconcile.selection import EVERYTHING, Selection, SelectionInvalid
 
 MAX_DELETED_PERCENT = 30
 """Of the live objects of one kind; more is rather a wrong folder than a wish."""
 MIN_DELETED = 2
 """One object alone is never too many."""
-
-_ABSENT = object()
-_SHOWN = 60  # characters of a value; the rest is in the files
 
 
 @dataclass(frozen=True)
@@ -26,40 +24,44 @@ class Live:
     revision: int = 0
     bodies: Mapping[Key, Body] = field(default_factory=dict)
     hashes: Mapping[Key, str] = field(default_factory=dict)
+    drift: tuple[Change, ...] = ()
+    """From what the last apply wrote to what is there."""
+    overrides: tuple[Switched, ...] = ()
 
 
 @dataclass(frozen=True)
-class FieldChange:
-    path: str
-    before: str
-    after: str
+class Options:
+    """What the caller of a plan or an apply may choose."""
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.before} -> {self.after}"
+    prune: bool = False
+    """Delete what is in no file."""
+    force: bool = False
+    """Even if that deletes much of a kind."""
+    adopt: bool = False
+    """End what is switched at runtime: what the files say holds again."""
+    selection: Selection = EVERYTHING
+
+
+DEFAULT = Options()
 
 
 @dataclass(frozen=True)
-class Change:
-    """One object that is created, updated or deleted."""
+class Touched:
+    """Who else feels a change: its blast radius."""
 
-    kind: str
-    name: str
-    before: Body | None
-    after: Body | None
-
-    @property
-    def sign(self) -> str:
-        return "+" if self.before is None else "-" if self.after is None else "~"
-
-    @property
-    def fields(self) -> list[FieldChange]:
-        """What differs, field by field; nothing for an object that is new or goes."""
-        if self.before is None or self.after is None:
-            return []
-        return list(_differences(self.before, self.after, ()))
+    templates: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    scheduled: int = 0
+    """Messages that wait for their time."""
+    users: int = 0
+    """People with an address there."""
+    invalid: tuple[str, ...] = ()
+    """What can no longer be used afterwards, and why."""
 
     def __str__(self) -> str:
-        return f"{self.sign} {self.kind}/{self.name}"
+        named = [_counted("template", self.templates), _counted("policy", self.policies)]
+        numbers = [_number("scheduled message", self.scheduled), _number("user", self.users)]
+        return ", ".join(filter(None, [*named, *numbers]))
 
 
 @dataclass(frozen=True)
@@ -72,39 +74,142 @@ class Plan:
     """Only live, in no file, and left alone."""
     excessive: tuple[str, ...] = ()
     """Why applying it needs to be forced."""
+    drift: tuple[Change, ...] = ()
+    """What was changed behind the back of the last apply, from what that wrote to what is live."""
+    overrides: tuple[Switched, ...] = ()
+    """What is switched at runtime."""
+    ended: tuple[Switched, ...] = ()
+    """Those of them that end with this apply."""
+    touched: Mapping[Key, Touched] = field(default_factory=dict)
+    """By the key of the change."""
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def revision(self) -> int:
         """The number of the revision that is live after applying it."""
-        return self.base + 1 if self.changes else self.base
+        return self.base if self.is_empty else self.base + 1
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.changes or self.ended)
 
     @property
     def summary(self) -> dict[str, int]:
         signs = [change.sign for change in self.changes]
         return {"create": signs.count("+"), "update": signs.count("~"), "delete": signs.count("-")}
 
+    @property
+    def put_back(self) -> frozenset[Key]:
+        """Changes that no file asks for: they only undo drift."""
+        written = {change.key: change.before for change in self.drift}
+        return frozenset(one.key for one in self.changes if one.key in written and written[one.key] == one.after)
+
     def __str__(self) -> str:
         return "\n".join(_lines(self))
 
 
-def plan(desired: Mapping[Key, Body], live: Live, *, prune: bool = False) -> Plan:
+def plan(
+    desired: Mapping[Key, Body],
+    live: Live,
+    options: Options = DEFAULT,
+    moved: Mapping[Key, Key] = MappingProxyType({}),
+) -> Plan:
     """The changes that make `live` what is `desired`; what is only live is deleted with `prune` alone."""
-    changed = [
-        Change(*key, live.bodies.get(key), body)
-        for key, body in sorted(desired.items(), key=_down)
-        if live.hashes.get(key) != fingerprint(body)
-    ]
-    only_live = [key for key in sorted(live.bodies, key=_down_key) if key not in desired]
-    kept = _kept(only_live, live) if prune else set(only_live)
+    selection = options.selection
+    if selection:
+        selection.check([*desired.items(), *live.bodies.items()])
+    renamed = origins(desired, live.bodies, moved)
+    only_live = _only_live({*renamed.values(), *desired}, live)
+    kept = _kept(only_live, live) if options.prune else set(only_live)
     deleted = [Change(*key, live.bodies[key], None) for key in reversed(only_live) if key not in kept]
-    unmanaged = tuple(key for key in only_live if key in kept)
-    return Plan(live.revision, (*changed, *deleted), unmanaged, tuple(_excessive(deleted, live)))
+    changes = tuple(one for one in [*_changed(desired, live, renamed), *deleted] if _takes(selection, one))
+    if selection:
+        _check_closed(changes, live)
+    return Plan(
+        base=live.revision,
+        changes=changes,
+        unmanaged=tuple(key for key in only_live if key in kept and selection.takes(key, live.bodies[key])),
+        excessive=tuple(_excessive(changes, live)),
+        drift=tuple(one for one in live.drift if _takes(selection, one)),
+        overrides=live.overrides,
+        ended=tuple(_ended(changes, live, options)),
+    )
 
 
-def fingerprint(body: Body) -> str:
-    """SHA-256 of a canonical body, hex: the same for bodies that say the same."""
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def after(changes: Iterable[Change], live: Live) -> dict[Key, Body]:
+    """The bodies that are live once `changes` are applied."""
+    bodies = dict(live.bodies)
+    for change in changes:
+        bodies.pop(change.old_key, None)
+    bodies.update({change.key: change.after for change in changes if change.after is not None})
+    return bodies
+
+
+def referred(key: Key, body: Body) -> Iterator[Key]:
+    """Everything that an object names."""
+    kind = BY_NAME.get(key[0])
+    for reference in kind.references if kind else ():
+        yield from ((reference.kind, name) for _, name in reference.names(body))
+
+
+def _changed(desired: Mapping[Key, Body], live: Live, renamed: Mapping[Key, Key]) -> Iterator[Change]:
+    drifted = {change.key for change in live.drift}
+    for key, body in sorted(desired.items(), key=_down):
+        old = renamed.get(key, key)
+        # What somebody wrote behind our back is written again even where the files say the same: history has it then.
+        if live.hashes.get(old) != fingerprint(body) or old != key or key in drifted:
+            yield Change(*key, live.bodies.get(old), body, old[1] if old != key else "")
+
+
+def _only_live(declared: Collection[Key], live: Live) -> list[Key]:
+    return [key for key in sorted(live.bodies, key=_down_key) if key not in declared]
+
+
+def _ended(changes: Iterable[Change], live: Live, options: Options) -> Iterator[Switched]:
+    """A switch ends when the files change their mind about what it switches, or when the operator says so."""
+    changed = {change.old_key: change for change in changes}
+    for one in live.overrides:
+        change = changed.get(one.key)
+        decided = change and value_at(change.before, one.path) != value_at(change.after, one.path)
+        taken = options.adopt and options.selection.takes(one.key, live.bodies.get(one.key, {}))
+        if decided or taken:
+            yield one
+
+
+def _takes(selection: Selection, change: Change) -> bool:
+    sides = ((change.old_key, change.before), (change.key, change.after))
+    return any(selection.takes(key, body) for key, body in sides if body is not None)
+
+
+def _check_closed(changes: Sequence[Change], live: Live) -> None:
+    """Raise SelectionInvalid when the selected changes would leave a reference to nothing."""
+    bodies = after(changes, live)
+    changed = {change.key for change in changes}
+    problems = []
+    for key, body in bodies.items():
+        for target in dict.fromkeys(referred(key, body)):
+            if target in bodies:
+                continue
+            if key in changed:
+                problems.append(_not_selected(key, target))
+            elif target in live.bodies:
+                problems.append(_still_refers(key, target))
+    if problems:
+        raise SelectionInvalid(problems)
+
+
+def _not_selected(key: Key, target: Key) -> Problem:
+    there = "/".join(target)
+    return Problem(
+        message=f"{'/'.join(key)} refers to {there}, which is neither applied yet nor selected; add --only {there}"
+    )
+
+
+def _still_refers(key: Key, target: Key) -> Problem:
+    here = "/".join(key)
+    return Problem(
+        message=f"{here} refers to {'/'.join(target)}, which would go, and is not selected; add --only {here}"
+    )
 
 
 def _down_key(key: Key) -> tuple[int, str]:
@@ -118,23 +223,19 @@ def _down(item: tuple[Key, Body]) -> tuple[int, str]:
 
 def _kept(only_live: list[Key], live: Live) -> set[Key]:
     """What even `prune` leaves: the protected, and all that they refer to."""
+    candidates = set(only_live)
+    waiting = [key for key in only_live if live.bodies[key].get("protect")]
     kept: set[Key] = set()
-    needed: set[Key] = set()
-    for key in reversed(only_live):
-        body = live.bodies[key]
-        if body.get("protect") or key in needed:
+    while waiting:
+        key = waiting.pop()
+        if key in candidates and key not in kept:
             kept.add(key)
-            needed |= set(_referred(key, body))
+            waiting += referred(key, live.bodies[key])
     return kept
 
 
-def _referred(key: Key, body: Body) -> Iterator[Key]:
-    kind = BY_NAME.get(key[0])
-    for reference in kind.references if kind else ():
-        yield from ((reference.kind, name) for _, name in reference.names(body))
-
-
-def _excessive(deleted: list[Change], live: Live) -> Iterator[str]:
+def _excessive(changes: Iterable[Change], live: Live) -> Iterator[str]:
+    deleted = [change for change in changes if change.after is None]
     for kind in KINDS:
         names = [change.name for change in deleted if change.kind == kind.name]
         there = sum(1 for name, _ in live.bodies if name == kind.name)
@@ -142,44 +243,47 @@ def _excessive(deleted: list[Change], live: Live) -> Iterator[str]:
             yield f"it deletes {len(names)} of {there} {kind.name} objects: {', '.join(sorted(names))}"
 
 
-def _differences(before: Any, after: Any, path: Path) -> Iterator[FieldChange]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in sorted({*before, *after}):
-            yield from _differences(before.get(name, _ABSENT), after.get(name, _ABSENT), (*path, name))
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for number, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(old, new, (*path, number))
-    elif _flow(before) != _flow(after):
-        yield FieldChange(json_path(path).removeprefix("$."), *_shortened(_flow(before), _flow(after)))
-
-
-def _flow(value: Any) -> str:
-    return "(none)" if value is _ABSENT else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _shortened(before: str, after: str) -> tuple[str, str]:
-    """Both, or of long ones the part where they begin to differ."""
-    same = next((n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), 0)
-    start = max(0, same - _SHOWN // 3) if max(len(before), len(after)) > _SHOWN else 0
-    return _window(before, start), _window(after, start)
-
-
-def _window(text: str, start: int) -> str:
-    end = start + _SHOWN
-    return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")
-
-
 def _lines(plan: Plan) -> Iterator[str]:
+    put_back = plan.put_back
     for kind, changes in groupby(plan.changes, key=lambda change: change.kind):
         yield kind
         for change in changes:
-            yield f"  {change.sign} {change.name}"
+            yield f"  {change.sign} {change.named}{' (drift, put back)' if change.key in put_back else ''}"
             yield from (f"      {line}" for line in change.fields)
+            yield from _touched_lines(plan.touched.get(change.key, Touched()))
+    if plan.drift or plan.overrides:
+        yield f"Drift, live differs from what revision {plan.base} wrote:"
+        yield from drift_lines(plan)
     if plan.unmanaged:
         yield "Only live, in no file; left alone (--prune deletes what is not protected):"
         yield from (f"    {kind}/{name}" for kind, name in plan.unmanaged)
     if plan.changes:
         yield "{create} to create, {update} to update, {delete} to delete.".format(**plan.summary)
+    elif plan.ended:
+        yield f"{_number('runtime switch', len(plan.ended))} to end."
     else:
         yield f"Nothing to change: revision {plan.base} is what the files say."
     yield from (f"Too much to apply without --force: {reason}" for reason in plan.excessive)
+
+
+def drift_lines(plan: Plan) -> Iterator[str]:
+    for change in plan.drift:
+        yield f"    {change}"
+        yield from (f"        {line}" for line in change.fields)
+    ended = set(plan.ended)
+    yield from (f"    {one}{' (ends)' if one in ended else ''}" for one in plan.overrides)
+
+
+def _touched_lines(touched: Touched) -> Iterator[str]:
+    if said := str(touched):
+        yield f"      touches {said}"
+    yield from (f"      makes invalid: {line}" for line in touched.invalid)
+
+
+def _counted(noun: str, names: tuple[str, ...]) -> str:
+    return f"{_number(noun, len(names))} ({', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else ""
+
+
+def _number(noun: str, number: int) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}" if number else ""

@@ -1,126 +1,129 @@
-"""What a schema cannot say about a document. A rule gives each breach as where it stands and what is wrong."""
+"""What a schema cannot say about a document: what a rule is, and the rules of people, provider objects and reviews.
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+A rule gives each breach as where it stands and what is wrong.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ums.documents import Path
-from ums.providers import providers
-from ums.schemas import did_you_mean
-from ums.vocabulary import PLACEHOLDER, State
+from ums.platforms import PLATFORMS, Platform
+from ums.reconcile.canonical import AUDITED
+from ums.vocabulary import PLACEHOLDER
 
 Body = Mapping[str, Any]
 Bodies = Mapping[tuple[str, str], Body]
 """Everything declared that its schema accepts, by kind and identity."""
 Breach = tuple[Path, str]
 Rule = Callable[[Body, Bodies], Iterator[Breach]]
-
-_WAITS_FOR = {"notDelivered": State.DELIVERED, "notClicked": State.CLICKED}
-
-
-def granted_once(channel: Body, _: Bodies) -> Iterator[Breach]:
-    seen: set[str] = set()
-    for number, grant in enumerate(channel["deliveryChannels"]):
-        if grant["name"] in seen:
-            yield ("deliveryChannels", number, "name"), f"{grant['name']} is granted twice; remove one"
-        seen.add(grant["name"])
+Together = Callable[[Sequence[Body], Bodies], Iterator[tuple[int, Path, str]]]
+"""A rule about all objects of a kind; each breach begins with the number of the object."""
 
 
-def variables_declared(template: Body, _: Bodies) -> Iterator[Breach]:
-    """What stands in double braces is a declared variable."""
-    for path, inside in _placeholders(template["content"], ("content",)):
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", inside):
-            yield path, f"found '{{{{{inside}}}}}', expected a variable's name in the braces, such as {{{{name}}}}"
-        elif inside not in template["variables"]:
-            hint = did_you_mean(inside, template["variables"])
-            yield path, f"variable {inside!r} is not declared; add it to variables{hint}"
+def platform(bodies: Bodies, code: str) -> Platform | None:
+    """Of a DeliveryChannel, when it is declared."""
+    found = bodies.get(("DeliveryChannel", code))
+    return PLATFORMS.get(found["platform"]) if found else None
 
 
-def variables_used(template: Body, _: Bodies) -> Iterator[Breach]:
-    used = {name for _, name in _placeholders(template["content"], ())}
-    for name in template["variables"]:
-        if name not in used:
-            yield (
-                ("variables", name),
-                f"variable {name!r} is used nowhere; remove it, or write {{{{{name}}}}} in content",
-            )
+def not_granted(owned: Body, code: str, bodies: Bodies) -> str:
+    """What is wrong when what a Channel owns uses this DeliveryChannel; empty when it may."""
+    channel = bodies.get(("Channel", owned["channel"]))
+    if channel is None or ("DeliveryChannel", code) not in bodies:
+        return ""
+    if any(grant["name"] == code for grant in channel["deliveryChannels"]):
+        return ""
+    name = owned["channel"]
+    return f"{code} is not granted to Channel {name}; add it to that Channel's deliveryChannels, or choose another"
 
 
-def granted(policy: Body, bodies: Bodies) -> Iterator[Breach]:
-    """A policy sends only on what its Channel is granted."""
-    channel = bodies.get(("Channel", policy["channel"]))
-    if channel is None:
+def granted(owned: Body, bodies: Bodies) -> Iterator[Breach]:
+    """What is kept at a provider is kept on a DeliveryChannel of its Channel."""
+    if wrong := not_granted(owned, owned["deliveryChannel"], bodies):
+        yield ("deliveryChannel",), wrong
+
+
+def admin_everywhere(member: Body, _: Bodies) -> Iterator[Breach]:
+    seen = Counter[str]()
+    for number, role in enumerate(member["roles"]):
+        if role["role"] == "admin" and role["channels"] != "all":
+            yield ("roles", number, "channels"), "an admin is one for the whole installation; remove channels"
+        if seen[role["role"]]:
+            yield ("roles", number, "role"), f"{role['role']} stands here already; write its channels in one place"
+        seen[role["role"]] += 1
+
+
+_TEMPLATE_PROPERTIES: Mapping[str, tuple[type, set[str]]] = {
+    "jsms": (int, {"id", "text", "type", "ttl", "remark"}),
+    "wechatoa": (str, {"id", "keywords"}),
+    "wechatmp": (str, {"id", "keywords"}),
+    "alipaylife": (str, {"id", "keywords"}),
+}
+"""By platform: what its ids are, and what a template there has."""
+
+
+def signature_at_jsms(signature: Body, bodies: Bodies) -> Iterator[Breach]:
+    found = bodies.get(("DeliveryChannel", signature["deliveryChannel"]))
+    if found and found["platform"] != "jsms":
+        yield ("deliveryChannel",), f"{found['name']} is on {found['platform']}; only jsms keeps signatures"
+
+
+def template_of_platform(template: Body, bodies: Bodies) -> Iterator[Breach]:
+    found = bodies.get(("DeliveryChannel", template["deliveryChannel"]))
+    if found is None:
         return
-    codes = {grant["name"] for grant in channel["deliveryChannels"]}
-    for path, code in _sent(policy):
-        if code not in codes and ("DeliveryChannel", code) in bodies:
-            yield (
-                path,
-                (
-                    f"{code} is not granted to Channel {policy['channel']}; "
-                    f"add it to that Channel's deliveryChannels, or send on another"
-                ),
-            )
-
-
-def sent_once(policy: Body, _: Bodies) -> Iterator[Breach]:
-    first: dict[str, int] = {}
-    for path, code in _sent(policy):
-        step = int(path[1]) + 1
-        if code in first:
-            yield path, f"{code} already stands in step {first[code]}; a policy sends on a DeliveryChannel once"
-        first.setdefault(code, step)
-
-
-def conditions_placed(policy: Body, _: Bodies) -> Iterator[Breach]:
-    """The first step runs at once, each later one when its condition says so."""
-    for number, step in enumerate(policy["steps"]):
-        if number == 0 and "when" in step:
-            yield ("steps", 0, "when"), "the first step runs at once; remove when"
-        if number > 0 and "when" not in step:
-            yield ("steps", number), "'when' is missing; say when this step runs, or send on all in one step"
-
-
-def conditions_earlier(policy: Body, bodies: Bodies) -> Iterator[Breach]:
-    """A condition waits for what an earlier step has sent."""
-    for number, path, _, code in _conditions(policy):
-        earlier = {sent for step in policy["steps"][:number] for sent in step["send"]}
-        if number and code not in earlier and ("DeliveryChannel", code) in bodies:
-            yield path, f"no earlier step sends on {code}{did_you_mean(code, earlier)}"
-
-
-def detectable(policy: Body, bodies: Bodies) -> Iterator[Breach]:
-    """A condition waits for what the platform can tell."""
-    for _, path, word, code in _conditions(policy):
-        delivery_channel = bodies.get(("DeliveryChannel", code), {})
-        provider = providers().get(delivery_channel.get("platform", ""))
-        if provider and _WAITS_FOR[word] not in provider.detects:
-            others = [name for name, state in _WAITS_FOR.items() if state in provider.detects]
-            wait = f"wait for {others[0]} or " if others else ""
-            status = _WAITS_FOR[word].name.lower()
-            yield path, f"{code} can never report {status!r}; {wait}choose another DeliveryChannel"
-
-
-def _placeholders(value: Any, at: Path) -> Iterator[tuple[Path, str]]:
-    """What stands in double braces in any text, and where."""
-    if isinstance(value, str):
-        yield from ((at, inside.strip()) for inside in PLACEHOLDER.findall(value))
+    if found["platform"] not in _TEMPLATE_PROPERTIES:
+        known = ", ".join(_TEMPLATE_PROPERTIES)
+        yield ("deliveryChannel",), f"{found['name']} is on {found['platform']}, which has no templates; {known} have"
         return
-    children = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
-    for key, child in children:
-        yield from _placeholders(child, (*at, key))
+    id_type, properties = _TEMPLATE_PROPERTIES[found["platform"]]
+    for name in sorted(("id", "text", "type", "ttl", "remark", "keywords")):
+        if name in template and name not in properties:
+            yield (name,), f"a template on {found['platform']} has no {name}; remove it"
+    if "id" in template and not isinstance(template["id"], id_type):
+        expected = "a number" if id_type is int else "text; put it in quotes"
+        yield ("id",), f"found {template['id']!r}, expected {expected}: ids on {found['platform']} are"
 
 
-def _sent(policy: Body) -> Iterator[tuple[Path, str]]:
-    for number, step in enumerate(policy["steps"]):
-        for place, code in enumerate(step["send"]):
-            yield ("steps", number, "send", place), code
+def template_text(template: Body, _: Bodies) -> Iterator[Breach]:
+    """What JSMS demands of the words."""
+    if "text" not in template or "type" not in template:
+        return
+    verification = template["type"] == "verification"
+    variables = [inside.strip() for inside in PLACEHOLDER.findall(template["text"])]
+    if wrong := [name for name in variables if not (name.isascii() and name.isalnum())]:
+        yield ("text",), f"found '{{{{{wrong[0]}}}}}', expected letters and digits in the braces"
+    if verification and variables != ["code"]:
+        yield ("text",), "the text of a verification has exactly one variable, {{code}}"
+    if verification and "ttl" not in template:
+        yield ("type",), "'ttl' is missing; say for how many seconds the code is good, such as ttl: 300"
+    if not verification and "ttl" in template:
+        yield ("ttl",), f"only a verification has a ttl, this is of type {template['type']}; remove it"
 
 
-def _conditions(policy: Body) -> Iterator[tuple[int, Path, str, str]]:
-    """The step, the place, the word and the DeliveryChannel of each condition."""
-    for number, step in enumerate(policy["steps"]):
-        for join, conditions in step.get("when", {}).items():
-            for place, condition in enumerate(conditions):
-                word = next(name for name in condition if name in _WAITS_FOR)
-                yield number, ("steps", number, "when", join, place, word), word, condition[word]
+_MOST_TEMPLATES = {"wechatoa": 25, "wechatmp": 50}
+
+
+def templates_fit(templates: Sequence[Body], bodies: Bodies) -> Iterator[tuple[int, Path, str]]:
+    """No account has more templates than its platform keeps, nor the same one twice."""
+    counts = Counter[str]()
+    first: defaultdict[str, dict[Any, str]] = defaultdict(dict)
+    for number, template in enumerate(templates):
+        code = template["deliveryChannel"]
+        counts[code] += 1
+        found = bodies.get(("DeliveryChannel", code), {})
+        most = _MOST_TEMPLATES.get(found.get("platform", ""), 0)
+        if most and counts[code] == most + 1:
+            yield number, ("deliveryChannel",), f"{code} has more than {most} templates, and WeChat keeps {most}"
+        name = f"{template['channel']}/{template['name']}"
+        before = first[code].setdefault(template.get("id", name), name)
+        if before != name and before.partition("/")[0] == template["channel"]:
+            yield number, ("id",), f"the template {template['id']!r} of {code} is {before} already; remove one"
+
+
+def audit_scope(rule: Body, _: Bodies) -> Iterator[Breach]:
+    """A rule narrows only what it is on."""
+    others = {name for on, scope in AUDITED.items() if on != rule["on"] for name in scope}
+    for name in sorted(others & rule.keys()):
+        yield (name,), f"a rule on {rule['on']}s has no {name}; remove it"

@@ -1,0 +1,93 @@
+"""What an apply causes outside the database: intended in its transaction, done after its commit, until it succeeds.
+
+An effect may run twice (a process may die between doing it and saying so), so it asks first what is there already.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from ums.errors import UmsError
+from ums.models import Effect, ResourceVersion
+from ums.reconcile.change import Change
+from ums.reconcile.kinds import Body
+from ums.reconcile.plan import Plan
+from ums.settings import Settings
+from ums.vocabulary import Clock
+
+log = structlog.get_logger()
+
+PENDING, DONE, FAILED = "pending", "done", "failed"
+MOST_ATTEMPTS = 12
+"""Then it has failed, and somebody has to look: with the pauses below that is most of a day."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 5_000, 2 * 3_600_000
+_LEASE = 60_000  # ms that another process leaves an effect alone that somebody is doing
+
+Do = Callable[[Settings, str, Body | None], Awaitable[None]]
+"""Given the name and the body that the effect's revision wrote; raises UmsError or OSError to be tried again."""
+
+
+@dataclass(frozen=True)
+class Caused:
+    """One kind of effect."""
+
+    what: str
+    kind: str
+    do: Do
+    when: Callable[[Change], bool] = lambda _: True
+
+
+EFFECTS: dict[str, Caused] = {}
+"""By `what`. Whoever brings one registers it here."""
+
+
+async def intend(plan: Plan, now: int) -> None:
+    """Write down what `plan` causes; inside the transaction that applies it."""
+    for change in plan.changes:
+        for caused in EFFECTS.values():
+            if caused.kind == change.kind and caused.when(change):
+                await _supersede(change, caused.what, plan.revision)
+                await Effect.create(
+                    revision=plan.revision, kind=change.kind, name=change.name, what=caused.what,
+                    status=PENDING, next_at=now,
+                )  # fmt: skip
+
+
+async def perform(settings: Settings, clock: Clock) -> int:
+    """Do what is due; the number of effects that are still to be done."""
+    for effect in await Effect.filter(status=PENDING, next_at__lte=clock()).order_by("id"):
+        if effect.what in EFFECTS and await _claim(effect, clock()):
+            await _perform(settings, effect, clock)
+    return await Effect.filter(status=PENDING).count()
+
+
+async def _supersede(change: Change, what: str, revision: int) -> None:
+    older = Effect.filter(kind=change.kind, name=change.old_key[1], what=what, status=PENDING)
+    await older.update(status=FAILED, next_at=None, last_error=f"revision {revision} came first")
+
+
+async def _claim(effect: Effect, now: int) -> bool:
+    mine = Effect.filter(id=effect.id, status=PENDING, next_at=effect.next_at)
+    return bool(await mine.update(next_at=now + _LEASE))
+
+
+async def _perform(settings: Settings, effect: Effect, clock: Clock) -> None:
+    written = await ResourceVersion.get(kind=effect.kind, name=effect.name, revision=effect.revision)
+    attempts = effect.attempts + 1
+    try:
+        await EFFECTS[effect.what].do(settings, effect.name, written.body)
+    except (UmsError, OSError) as error:
+        await _try_again(effect, attempts, str(error), clock())
+    else:
+        mine = Effect.filter(id=effect.id, status=PENDING)
+        await mine.update(status=DONE, attempts=attempts, last_error="", next_at=None)
+
+
+async def _try_again(effect: Effect, attempts: int, error: str, now: int) -> None:
+    over = attempts >= MOST_ATTEMPTS
+    pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
+    log.warning("effect_failed", what=effect.what, kind=effect.kind, name=effect.name, attempts=attempts, error=error)
+    await Effect.filter(id=effect.id, status=PENDING).update(
+        status=FAILED if over else PENDING, attempts=attempts, last_error=error, next_at=None if over else now + pause
+    )
