@@ -11,8 +11,8 @@ from tests.reconcile.test_apply import letters
 from tests.reconcile.test_plan import EVERYTHING, desired
 from ums.documents import read
 from ums.reconcile import checked
-from ums.reconcile.export import FolderInUse, as_yaml, export
-from ums.reconcile.kinds import Body, Key
+from ums.reconcile.export import FolderInUse, as_yaml, export, written
+from ums.reconcile.kinds import BY_NAME, Body, Key
 
 SEGMENT = """
 apiVersion: ums/v1
@@ -111,3 +111,13 @@ def test_any_value_is_read_as_it_was_written(body: dict[str, Any]) -> None:
 
     assert problems == []
     assert [one.body for one in documents] == [{"body": body}]
+
+
+def test_only_durations_are_written_as_durations() -> None:
+    """A template may carry a property of any name: `within` and `deadline` among them."""
+    content = {"app": {"platform": "all", "message": {"msg_content": "x", "extras": {"deadline": True, "within": 60}}}}
+    template = {"channel": "shop", "name": "a", "content": content}
+    policy = {"channel": "shop", "name": "p", "deadline": 7200, "steps": [{"send": ["app"]}]}
+
+    assert written(BY_NAME["Template"], template)["content"] == content
+    assert written(BY_NAME["SendPolicy"], policy)["deadline"] == "2h"

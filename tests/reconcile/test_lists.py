@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ums.people.users import _check_user_id
 from ums.reconcile import lists
@@ -163,6 +165,26 @@ def test_a_file_of_more_than_30_megabytes_is_refused(tmp_path: Path) -> None:
     assert problems(file) == [
         "it.txt:1:1 found 30000001 bytes, expected at most 30000000; leave so long a list to the API"
     ]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A workbook of fifty rows."""
+    return workbook(tmp_path_factory.mktemp("sound"), [[f"u{n}", n] for n in range(50)]).read_bytes()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 255)), min_size=1, max_size=8))
+def test_a_damaged_workbook_gives_entries_or_problems_and_never_an_exception(
+    tmp_path: Path, sound: bytes, damage: list[tuple[int, int]]
+) -> None:
+    content = bytearray(sound)
+    for at, byte in damage:
+        content[at % len(content)] = byte
+
+    found, wrong = read(text(tmp_path, "it.xlsx", bytes(content)), "it.xlsx", Columns(("a", "b"), MEMBERS.entry))
+
+    assert found or wrong
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,30 @@ def seconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
+def spelled_policy(body: Body) -> Body:
+    """The way back from `policy`, for an export: every duration in the largest unit that says it exactly."""
+    whole = {**body, "steps": [_spelled_step(step) for step in body["steps"]]}
+    if "deadline" in body:
+        whole["deadline"] = duration(body["deadline"])
+    return whole
+
+
+def _spelled_step(step: Body) -> Body:
+    if "when" not in step:
+        return step
+    when = {
+        join: [{**condition, "within": duration(condition["within"])} for condition in conditions]
+        for join, conditions in step["when"].items()
+    }
+    return {**step, "when": when}
+
+
+def duration(whole: int) -> str:
+    """7200 is `2h`, 90 is `90s`."""
+    unit = next(unit for unit in ("h", "m", "s") if whole % _SECONDS[unit] == 0)
+    return f"{whole // _SECONDS[unit]}{unit}"
+
+
 def people(body: Body) -> Body:
     """The members once each, in one order."""
     if "members" not in body:

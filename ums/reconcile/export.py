@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from ums.reconcile.lists import MAX_ROWS
 from ums.schemas import schemas
 
 API = "ums/v1"
-_UNITS = (("h", 3600), ("m", 60), ("s", 1))
 _LONG = 200  # entries; more are easier to read in a table
 
 
@@ -82,7 +82,7 @@ def _cell(value: Any) -> Any:
 
 def written(kind: Kind, body: Body) -> dict[str, Any]:
     """The document that `load` reads as this canonical body."""
-    spelled = _spelled(body)
+    spelled = kind.spelled(body)
     first = {"apiVersion": API, "kind": kind.name}
     order = {name: number for number, name in enumerate(schemas()[kind.schema]["properties"])}
     rest = sorted(spelled.items(), key=lambda item: order.get(item[0], len(order)))
@@ -93,26 +93,6 @@ def as_yaml(document: Mapping[str, Any]) -> str:
     return yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
 
 
-def _spelled(value: Any) -> Any:
-    """The way back from `canonical`: seconds become durations, in the largest unit that says it exactly."""
-    if isinstance(value, list):
-        return [_spelled(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: _duration(part) if name in _DURATIONS and isinstance(part, int) else _spelled(part)
-        for name, part in value.items()
-    }
-
-
-_DURATIONS = {"within", "deadline"}
-
-
-def _duration(seconds: int) -> str:
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-    return f"{seconds // size}{unit}"
-
-
 class _Dumper(yaml.CSafeDumper):
     """Plain YAML without aliases; numbers as UMS reads them."""
 
@@ -121,9 +101,9 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _plain(dumper: yaml.CSafeDumper, number: float) -> yaml.Node:
-    # PyYAML would write 1.0e-07, which is text for whoever reads plain decimals only.
-    text = f"{number:.8f}".rstrip("0")
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text + "0" * text.endswith("."))
+    # PyYAML would write 1.0e-07, which is text for whoever reads plain decimals only; and no digit may be lost.
+    text = format(Decimal(repr(number)), "f")
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text if "." in text else f"{text}.0")
 
 
 _Dumper.add_representer(float, _plain)

@@ -67,6 +67,8 @@ class Kind:
     """A property, and the one that speaks for it when it is not given."""
     canonical: Callable[[Body], Body] = dict
     """What its author may write in several ways, written in one; defaults are there already."""
+    spelled: Callable[[Body], Body] = dict
+    """The way back from `canonical`, as an author would write it."""
     parts: tuple[Part, ...] = ()
     lists: tuple[Listed, ...] = ()
     references: tuple[Reference, ...] = ()
@@ -188,6 +190,7 @@ KINDS = (
         schema="send-policy",
         owned=True,
         canonical=canonical.policy,
+        spelled=canonical.spelled_policy,
         references=(
             _OWNER,
             Reference("DeliveryChannel", ("steps", ANY, "send", ANY)),

@@ -3,6 +3,7 @@
 import csv
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -119,23 +120,26 @@ def _xlsx(file: Path) -> Iterator[Row]:
         _check_unpacked(file)
         with CalamineWorkbook.from_path(file) as workbook:
             cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (zipfile.BadZipFile, CalamineError) as error:
+    except _DAMAGED as error:
         raise _Unreadable(1, f"not an Excel workbook: {error}") from error
     for number, row in enumerate(cells, 1):
         yield number, [_cell(value, number) for value in row]
 
 
+# What the two readers of zip files raise on one that is damaged, encrypted or of a kind that they do not know.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, CalamineError)
+
 # A cell far away makes a table of all the empty ones before it: no list needs a column AA or a row 100000.
-_FAR_AWAY = re.compile(rb'<c [^>]*\br="(?:[A-Z]{2,}[0-9]+|[A-Z][0-9]{6,})"')
+_FAR_AWAY = re.compile(rb"""\br\s*=\s*["'](?:[A-Za-z]{2,}[0-9]+|[A-Za-z][0-9]{6,})["']""")
 
 
 def _check_unpacked(file: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
             raise _Unreadable(1, f"unpacks to more than {MAX_UNPACKED} bytes; leave so long a list to the API")
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and _FAR_AWAY.search(archive.read(name)):
-                raise _Unreadable(1, "found a cell beyond column Z or row 99999; keep the list at the top left")
+        # A sheet may be any part of the archive.
+        if any(_FAR_AWAY.search(archive.read(name)) for name in archive.namelist()):
+            raise _Unreadable(1, "found a cell beyond column Z or row 99999; keep the list at the top left")
 
 
 def _cell(value: Any, number: int) -> str:
