@@ -5,7 +5,7 @@ from io import BytesIO
 
 from tests.api.conftest import Api
 from tests.api.conftest import api as api
-from ums.models import Delivery
+from ums.models import Delivery, WatchStatus
 from ums.vocabulary import State
 
 PUSH = """mutation { sendMessage(input: {
@@ -66,3 +66,16 @@ async def test_a_door_that_does_not_exist_and_a_report_too_large_are_refused(api
         assert response.status == 404
     async with api.session.post(f"{api.url}/v1/app/callback", data=BytesIO(b"x" * (4 * 1024 * 1024 + 1))) as response:
         assert response.status == 413
+
+
+async def test_monitoring_sees_the_revision_and_how_the_last_watch_ended(api: Api) -> None:
+    async with api.session.get(f"{api.url}/metrics") as response:
+        assert "ums_config_revision 1.0" in await response.text()
+    await WatchStatus.create(id=1, status="Invalid", revision=1, commit="", message="", checked_at=1_800_000_000_000)
+
+    async with api.session.get(f"{api.url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+
+    assert 'ums_watch_status{status="Invalid"} 1.0' in lines
+    assert 'ums_watch_status{status="Synced"} 0.0' in lines
+    assert "ums_watch_checked_seconds 1.8e+09" in lines

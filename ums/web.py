@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
@@ -40,6 +42,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
         Route("/healthz", alive),
         Route("/readyz", ready),
+        Route("/metrics", measured),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
@@ -84,3 +87,8 @@ async def ready(request: Request) -> Response:
     await fetch(connection(), "SELECT 1 AS one")
     revision = (await engine.snapshots.newest()).revision
     return JSONResponse({"revision": revision}, 200 if revision else 503)
+
+
+async def measured(request: Request) -> Response:
+    """For Prometheus."""
+    return Response(await metrics(request.app.state.engine), media_type=CONTENT_TYPE_LATEST)
