@@ -75,7 +75,7 @@ def _registry() -> SchemaRegistry:
 
 
 @lru_cache(maxsize=128)
-def _whole(name: str) -> dict[str, Any]:
+def whole(name: str) -> dict[str, Any]:
     """The schema `name` with every reference replaced by what it names: looking them up costs most of a check."""
     whole: dict[str, Any] = _inlined(_registry().resolver(_uri(name)), schemas()[name])
     # At `$schema` jsonschema would change to its own validator, and so to its own `pattern`.
@@ -107,7 +107,7 @@ _Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: i
 @lru_cache(maxsize=128)
 def explained_by(name: str) -> Any:
     """Built once: building costs more than a thousand checks."""
-    return _Validator(_whole(name))
+    return _Validator(whole(name))
 
 
 def passes(name: str, value: Any) -> bool:
@@ -128,7 +128,7 @@ _WORTH_COMPILING = 100
 def _gate(name: str) -> Callable[[Any], Any]:
     # Draft 7 to it: with references replaced, no schema of ours says anything that 2020-12 means differently.
     gate: Callable[[Any], Any] = fastjsonschema.compile(
-        _without_const(_whole(name)), use_default=False, use_formats=False, detailed_exceptions=False
+        _without_const(whole(name)), use_default=False, use_formats=False, detailed_exceptions=False
     )
     return gate
 
@@ -151,7 +151,7 @@ Filler = Callable[[Any], Any]
 @lru_cache(maxsize=128)
 def _filler(name: str) -> Filler | None:
     """Writes out the defaults of a value; None where there are none to write."""
-    return _fills(_whole(name))
+    return _fills(whole(name))
 
 
 def _fills(schema: Mapping[str, Any]) -> Filler | None:

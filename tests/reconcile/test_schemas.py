@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from tests.reconcile.mutated import PLACES, VALUES, replaced
 from ums.platforms import PLATFORMS
 from ums.schemas import check, explained_by, names, passes, schemas, with_defaults
 
@@ -62,32 +63,12 @@ def _problems_of_property(name: str, part: Any, example: Any) -> list[str]:
     return [error.message for error in Draft202012Validator(plain).iter_errors(example)]
 
 
-def _replaced(value: Any, path: Sequence[int], new: Any) -> Any:
-    """`value` with `new` somewhere inside; the path counts keys and items, round and round."""
-    if not path or not value or not isinstance(value, dict | list):
-        return new
-    if isinstance(value, list):
-        at = path[0] % len(value)
-        return [*value[:at], _replaced(value[at], path[1:], new), *value[at + 1 :]]
-    key = sorted(value)[path[0] % len(value)]
-    return {**value, key: _replaced(value[key], path[1:], new)}
-
-
-_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 70) | st.just(1.5) | st.sampled_from(["", "app", "shop 1", "x" * 70]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "id", "type"]), inner, max_size=2)
-    ),
-    max_leaves=4,
-)
-
-
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("name", WHOLE)
 def test_the_compiled_gate_and_the_one_who_explains_agree(name: str, data: st.DataObject) -> None:
     example = data.draw(st.sampled_from(examples(name)))
-    value = _replaced(example, data.draw(st.lists(st.integers(0, 20), max_size=6)), data.draw(_VALUES))
+    value = replaced(example, data.draw(PLACES), data.draw(VALUES))
 
     assert passes(name, value) == (list(explained_by(name).iter_errors(value)) == [])
 

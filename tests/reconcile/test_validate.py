@@ -3,9 +3,18 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.reconcile.mutated import PLACES, VALUES, replaced
+from ums.documents import read
 from ums.errors import ConfigInvalid, Severity
 from ums.reconcile import Checked, checked
+from ums.reconcile.kinds import BY_NAME, KINDS
+from ums.reconcile.load import Declared
+from ums.reconcile.validate import validate
+from ums.schemas import schemas
 
 SHOP = """
 apiVersion: ums/v1
@@ -122,3 +131,23 @@ def test_the_first_address_is_the_default_when_none_says_so(tmp_path: Path) -> N
         {"url": "https://a.example", "default": True},
         {"url": "https://b.example", "default": False},
     ]
+
+
+EXAMPLES = [example for kind in KINDS for example in schemas()[kind.schema]["examples"]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(range(len(EXAMPLES))), PLACES, VALUES)
+def test_documents_with_anything_in_their_midst_are_judged_and_never_an_exception(
+    number: int, place: list[int], new: object
+) -> None:
+    changed = replaced(EXAMPLES[number], place, new)
+    whole = [*EXAMPLES[:number], changed, *EXAMPLES[number + 1 :]]
+    documents, _ = read("it.yaml", yaml.safe_dump_all(whole, allow_unicode=True).encode())
+    declared = [
+        Declared(BY_NAME[one.body["kind"]], one)
+        for one in documents
+        if isinstance(one.body, dict) and one.body.get("kind") in list(BY_NAME)
+    ]
+
+    assert all(problem.line >= 1 for problem in validate(declared))

@@ -1,0 +1,29 @@
+"""What the documentation says is what the code does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ums.reconcile.kinds import KINDS
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_page_of_all_fields_is_what_the_schemas_say() -> None:
+    command = [sys.executable, str(DOCS / "configuration.py")]
+    written = subprocess.run(command, check=True, capture_output=True, text=True, cwd=DOCS.parent)
+
+    assert (DOCS / "configuration.md").read_text() == written.stdout
+
+
+def test_the_page_of_all_fields_has_a_section_for_every_kind() -> None:
+    page = (DOCS / "configuration.md").read_text()
+
+    assert [f"## {kind.name}\n" in page for kind in KINDS] == [True] * len(KINDS)
+
+
+def test_the_walk_through_shows_the_row_as_it_is() -> None:
+    shown = (DOCS / "adding-a-kind.md").read_text().partition("Kind(\n")[2].partition("```")[0]
+    row = (DOCS.parent / "ums" / "reconcile" / "kinds.py").read_text()
+
+    assert [line.strip() for line in shown.splitlines() if line.strip() not in row] == []
