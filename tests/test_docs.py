@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
-from ums.reconcile.kinds import KINDS
+from ums.reconcile.kinds import KINDS, Kind
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -27,3 +28,9 @@ def test_the_walk_through_shows_the_row_as_it_is() -> None:
     row = (DOCS.parent / "ums" / "reconcile" / "kinds.py").read_text()
 
     assert [line.strip() for line in shown.splitlines() if line.strip() not in row] == []
+
+
+def test_the_walk_through_names_every_column_of_the_table() -> None:
+    page = (DOCS / "adding-a-kind.md").read_text()
+
+    assert [column.name for column in fields(Kind) if f"`{column.name}`" not in page] == []

@@ -29,6 +29,9 @@ class Connections:
         declared = snapshot.delivery_channel(code)
         if declared is None:
             raise ProviderRefused("not_declared", f"DeliveryChannel {code} is not declared any more")
+        if declared["platform"] not in providers():
+            platform = declared["platform"]
+            raise ProviderRefused("no_provider", f"DeliveryChannel {code}: this version has no provider for {platform}")
         known = self._open.get(code)
         if known and known[0] == declared:
             return known[1]
