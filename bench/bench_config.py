@@ -6,6 +6,7 @@ The target: validate and plan in at most twice the time of the bare floor. Each 
 the peak of its memory is its own too.
 """
 
+import asyncio
 import os
 import resource
 import subprocess
@@ -18,8 +19,11 @@ from statistics import median
 
 import yaml
 
+from ums.database.upgrade import upgrade
+from ums.reconcile import reconcile
 from ums.reconcile.plan import Live, fingerprint, plan
 from ums.reconcile.validate import checked
+from ums.settings import Settings
 
 PER_FILE = 20
 TARGET = 2.0
@@ -179,11 +183,23 @@ def floor(folder: Path) -> int:
     )
 
 
+def applied(folder: Path) -> tuple[int, float]:
+    """Into an empty database on SQLite, loading and validating included."""
+    with tempfile.TemporaryDirectory() as root:
+        settings = Settings(Path(root), folder)
+        asyncio.run(upgrade(settings))
+        begun = time.perf_counter()
+        done = asyncio.run(reconcile(settings, write=True))
+        return len(done.changes), time.perf_counter() - begun
+
+
 def one_round(folder: Path, what: str) -> tuple[int, float]:
     """How many documents, and the seconds it took."""
     begun = time.perf_counter()
     if what == "floor":
         return floor(folder), time.perf_counter() - begun
+    if what == "apply":
+        return applied(folder)
     bodies = checked(folder).bodies
     if what == "load + validate":
         return len(bodies), time.perf_counter() - begun
@@ -197,7 +213,7 @@ def one_round(folder: Path, what: str) -> tuple[int, float]:
 
 def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    works = ["floor", "load + validate", "plan of nothing", "plan of everything"]
+    works = ["floor", "load + validate", "plan of nothing", "plan of everything", "apply"]
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), number)
         seconds: dict[str, float] = {}
