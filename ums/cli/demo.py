@@ -13,15 +13,13 @@ import typer
 
 from ums.cli import demo_script
 from ums.cli.demo_account import heading, out, print_funnels, print_life, print_mail
+from ums.cli.folders import example
 from ums.cli.supervise import start, stop
 from ums.cli.terminal import app
 from ums.errors import UmsError
 from ums.reconcile import checked, reconcile
 from ums.sandbox import free_address
 from ums.settings import SecretRef, Settings, load_settings
-
-_PACKAGE = Path(__file__).parents[1]
-_EXAMPLES = (_PACKAGE / "share", _PACKAGE.parent)  # an installed wheel's, a checkout's
 
 PATIENCE = 60.0
 WINDOW = "4s"
@@ -68,7 +66,7 @@ async def _demo(folder: Path) -> list[str]:
 async def _configured(folder: Path) -> Settings:
     """A copy of the example on free ports, applied."""
     heading("1. What is declared")
-    source = next(place for place in _EXAMPLES if (place / "ums.yaml").is_file())
+    source = example()
     shutil.copy(source / "ums.yaml", folder)
     shutil.copytree(source / "config", folder / "config")
     shortened = folder / "config" / "policies" / "shop.yaml"
@@ -165,6 +163,11 @@ async def _story(demo: Demo) -> list[str]:
     mails = (await demo.record("smtp"))["accepted"]
     print_mail(mails)
 
+    return await _differences(demo, funnels, wanted)
+
+
+async def _differences(demo: Demo, funnels: dict[str, Any], wanted: dict[str, dict[str, int]]) -> list[str]:
+    """Where UMS's numbers, or those that the providers themselves counted, are not what the script makes them."""
     differences = [
         f"{name}: found {funnels.get(name)}, the script makes it {numbers}"
         for name, numbers in wanted.items()
