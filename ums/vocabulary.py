@@ -45,6 +45,10 @@ class SandboxAddress:
         """TLS from the first byte."""
         return self.port + 65
 
+    @property
+    def cmpp_port(self) -> int:
+        return self.port + 78
+
 
 class ChannelType(Enum):
     """What kind of address a DeliveryChannel reaches; the value is the key used in YAML and in the API."""

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ums.providers.contract import Report
+from ums.providers.contract import Answer, Common, Outcome, Report, Target
 from ums.sandbox import Sandbox, free_address, sandbox
 
 
@@ -101,3 +101,27 @@ async def running(doors: Doors) -> AsyncIterator[Sandbox]:
 def body(report: Report) -> Any:
     """The JSON of a request."""
     return json.loads(report.body)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a platform needs to be tried out: `EXAMPLE` in its test file.
+
+    The account is named `key` and its secret is `secret`; `address` makes as many addresses as wanted of a number.
+    """
+
+    credentials: dict[str, Any]
+    content: dict[str, Any]
+    address: str
+
+
+def each(answer: Answer, targets: Sequence[Target]) -> list[Outcome]:
+    """What became of every target, in their order."""
+    told = {outcome.id: outcome for outcome in answer.outcomes}
+    assert len(told) == len(answer.outcomes), "a target was told twice"
+    return [told[t.id] if t.id in told else Outcome(t.id, *_common(answer)) for t in targets]
+
+
+def _common(answer: Answer) -> Common:
+    assert answer.others is not None, "a target was forgotten"
+    return answer.others

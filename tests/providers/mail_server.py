@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.providers.conftest import each
 from ums.providers.contract import Account, Outcome, Submission, Target
 from ums.providers.smtp import Smtp
 from ums.vocabulary import SandboxAddress
@@ -127,4 +128,5 @@ def submission(*addresses: str, content: dict[str, str] | None = None) -> Submis
 async def told(session: aiohttp.ClientSession, server: MailServer, *addresses: str) -> list[Outcome]:
     """What became of one mail each, sent one after the other."""
     async with mailer(session, **at(server), encryption="none", connections=1) as provider:
-        return list((await provider.send(submission(*addresses))).outcomes)
+        sent = submission(*addresses)
+        return each(await provider.send(sent), sent.targets)

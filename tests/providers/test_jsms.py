@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from tests.providers.conftest import Doors, body
+from tests.providers.conftest import Doors, Example, body
 from ums.errors import CallerRefused, OutcomeUnknown, ProviderBusy, ProviderRefused, Unauthorized
 from ums.providers.contract import Account, Outcome, Receipt, Report, Submission, Target
 from ums.providers.jsms import Jsms, signature
@@ -20,6 +20,10 @@ NONCE, TIMESTAMP = "7659972084945889195", "1492150740274"
 SIGNATURE = "268d92c1b6358285a56e0ccdb0c39c72acebd81d"
 CONTENT = {"temp_id": 1, "sign_id": 12, "temp_para": {"code": "88"}}
 ANN, BEN = Target(7, "+8613800000001"), Target(8, "13800000002")
+
+EXAMPLE = Example(
+    {"appKey": "key", "masterSecret": "secret"}, {"temp_id": 1, "temp_para": {"code": "88"}}, "+86138{:08}"
+)
 
 
 def provider(session: aiohttp.ClientSession, sandbox: SandboxAddress | None = None, **more: object) -> Jsms:

@@ -41,8 +41,16 @@ async def conclude(engine: Engine, landed: Sequence[Exchange]) -> None:
 
 async def _entries(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> list[Entry]:
     """What is now known of each target."""
-    if exchange.answer:
-        return [Entry(o.id, o.state, now, o.reason, o.code, o.words, o.provider_id) for o in exchange.answer.outcomes]
+    if answer := exchange.answer:
+        told = [Entry(o.id, o.state, now, o.reason, o.code, o.words, o.provider_id) for o in answer.outcomes]
+        if not answer.others:
+            return told
+        others, apart = answer.others, {outcome.id for outcome in answer.outcomes}
+        return told + [
+            Entry(target.id, others.state, now, others.reason, others.code, others.words)
+            for target in exchange.targets
+            if target.id not in apart
+        ]
     if exchange.verdict is Verdict.LATE:
         return await _late(tx, exchange, now)
     state = State.UNKNOWN if exchange.verdict is Verdict.UNKNOWN else State.PLANNED

@@ -3,14 +3,57 @@
 A provider knows no table, no queue and no other provider; it is handed an `Account` and, for each call, a `Submission`.
 """
 
+import asyncio
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
 
 from ums.vocabulary import ChannelType, Proof, Reason, SandboxAddress, State
+
+
+class Token(NamedTuple):
+    """What a platform gives out for a while and wants to see in every call."""
+
+    value: str
+    lives: float
+    """Seconds from now."""
+
+
+class Tokens(ABC):
+    """The tokens of one DeliveryChannel, shared by every worker: many platforms void the old one with each new one."""
+
+    @abstractmethod
+    async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str = "") -> str:
+        """The token `name` of this account; `fetch` brings a new one, and only one worker at a time runs it.
+
+        `spoiled` is one that the platform has just refused: whoever still has that one gets another.
+        """
+
+
+class OwnTokens(Tokens):
+    """Those of one process alone."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, float]] = {}
+        self._asking = asyncio.Lock()
+
+    async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str = "") -> str:
+        async with self._asking:
+            value, until = self._kept.get(name, ("", 0.0))
+            if not value or value == spoiled or time.monotonic() > until:
+                token = await fetch()
+                value, until = token.value, time.monotonic() + renewed_after(token.lives)
+                self._kept[name] = value, until
+            return value
+
+
+def renewed_after(lives: float) -> float:
+    """Seconds after which a token that lives so long is fetched anew: early enough for calls under way."""
+    return lives - min(600.0, lives / 5)
 
 
 @dataclass(frozen=True)
@@ -22,6 +65,7 @@ class Account:
     """As `schemas/providers/<platform>.json` describes them, each secret reference replaced by its value."""
     sandbox: SandboxAddress | None = None
     """Where to go instead of the real provider."""
+    tokens: Tokens = field(default_factory=OwnTokens, repr=False)
 
 
 class Target(NamedTuple):  # one of a million: cheaper than a dataclass
@@ -59,15 +103,29 @@ class Outcome(NamedTuple):
     """The provider's id of this one target, where it gives one."""
 
 
+class Common(NamedTuple):
+    """The Outcome that targets have in common: see there."""
+
+    state: State
+    reason: Reason | None = None
+    code: str = ""
+    words: str = ""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What the provider said to one Submission: exactly one Outcome per target."""
+    """What the provider said to one Submission: each target has an Outcome of its own, or that of all others."""
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[Outcome] = ()
+    """Of the targets that the provider told apart, each at most once."""
+    others: Common | None = None
+    """What became of every target that is not in `outcomes`; None when all of them are."""
     provider_id: str | None = None
     """The provider's id of the whole batch, where it gives one."""
     code: str = ""
     words: str = ""
+    pause: float = 0
+    """Seconds for which the provider wants no further call: its quota is used up."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +170,15 @@ class Provider(ABC):
         self.account = account
         self.session = session
 
+    thanks: ClassVar[str] = ""
+    """What the provider wants to read as the answer to its receipts; empty: any 200 will do."""
+    recalls: ClassVar[bool] = False
+    """Whether `recall` is there."""
+    asked_after: ClassVar[Sequence[int]] = ()
+    """Seconds after a submission at which `ask` may learn more; empty: the provider need not be asked."""
+    collected_every: ClassVar[int] = 0
+    """Seconds between two calls of `collect`; 0: nothing is to be collected."""
+
     async def request_key(self) -> str:
         """An idempotency key that makes a repeated Submission harmless; empty where the provider knows none."""
         return ""
@@ -130,6 +197,24 @@ class Provider(ABC):
         Raises CallerRefused when it cannot be read. What is of no interest to a delivery is left out.
         """
         raise NotImplementedError(f"{self.platform} posts no receipts")
+
+    async def ask(self, provider_id: str) -> list[Receipt]:
+        """What the provider knows by now of the batch that it calls so; what it told before may come again.
+
+        Raises ProviderBusy, ProviderRefused, or OutcomeUnknown when no sense can be made of what it says.
+        """
+        raise NotImplementedError(f"{self.platform} need not be asked")
+
+    async def collect(self) -> list[Receipt]:
+        """Receipts that wait at the provider to be fetched, and that it hands out once; raises as `ask` does."""
+        raise NotImplementedError(f"{self.platform} keeps no receipts")
+
+    async def recall(self, provider_id: str) -> None:
+        """Take the batch back, or the one target that the provider calls so.
+
+        Raises ProviderBusy, OutcomeUnknown, or ProviderRefused when it says that it is too late or impossible.
+        """
+        raise NotImplementedError(f"{self.platform} takes nothing back")
 
     async def close(self) -> None:  # noqa: B027 - most providers hold nothing of their own
         """Let go of pooled connections of its own; the HTTP session is not its own."""

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
@@ -22,6 +23,7 @@ import orjson
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=15, sock_read=45)
+_FORM = "application/x-www-form-urlencoded"
 EXCERPT = 300
 """Characters of a body that are worth showing in an error."""
 
@@ -55,23 +57,30 @@ class Reply:
 
 
 class Exchange:
-    """One account's HTTP interface at a provider: `base` is scheme and host, a path prefix may follow."""
+    """One account's HTTP interface at a provider: `base` is scheme and host, a path prefix may follow.
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, authorization: str) -> None:
+    What stands in a query (a token, at many providers) appears in no error.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, base: str, authorization: str = "") -> None:
         self._session = session
         self._base = base.rstrip("/")
-        self._headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        self._headers = {"Authorization": authorization} if authorization else {}
 
     async def get(self, path: str) -> Reply:
         return await self._request("GET", path, None)
 
     async def post(self, path: str, body: object) -> Reply:
         """Post `body` as JSON."""
-        return await self._request("POST", path, orjson.dumps(body))
+        return await self._request("POST", path, orjson.dumps(body), "application/json")
 
-    async def _request(self, method: str, path: str, body: bytes | None) -> Reply:
+    async def post_form(self, path: str, fields: Mapping[str, str]) -> Reply:
+        """Post a form, in UTF-8."""
+        return await self._request("POST", path, urlencode(fields).encode(), f"{_FORM};charset=utf-8")
+
+    async def _request(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Reply:
         try:
-            reply = await self._exchanged(method, self._base + path, body)
+            reply = await self._exchanged(method, self._base + path, body, self._headers | {"Content-Type": kind})
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise ProviderRefused("tls", f"{self._base}: {error}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
@@ -79,13 +88,15 @@ class Exchange:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ProviderBusy("no_connection", f"{self._base}: {error}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise OutcomeUnknown(f"{self._base}{path}: {type(error).__name__} {error}".rstrip()) from error
+            raise OutcomeUnknown(
+                f"{self._base}{path.partition('?')[0]}: {type(error).__name__} {error}".rstrip()
+            ) from error
         return _readable(reply)
 
-    async def _exchanged(self, method: str, url: str, body: bytes | None) -> Reply:
+    async def _exchanged(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         # A redirect would repeat the request, and its secret, at a place that nobody configured.
         async with self._session.request(
-            method, url, data=body, headers=self._headers, timeout=TIMEOUT, allow_redirects=False
+            method, url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
         ) as response:
             return Reply(response.status, response.headers, await response.read())
 

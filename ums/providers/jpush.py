@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from ums.errors import CallerRefused, OutcomeUnknown, Problem, ProviderBusy, ProviderRefused, Unauthorized
-from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Receipt, Report, Submission, Target
 from ums.providers.exchange import Exchange, Reply, basic
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
@@ -115,8 +115,7 @@ class Jpush(Provider):
             return _refused(reply, submission.targets)
         if "msg_id" not in said:
             raise OutcomeUnknown(f"HTTP 200 without a msg_id: {reply.excerpt}")
-        outcomes = [Outcome(target.id, State.SUBMITTED) for target in submission.targets]
-        return Answer(outcomes, provider_id=str(said["msg_id"]), code="200")
+        return Answer(others=Common(State.SUBMITTED), provider_id=str(said["msg_id"]), code="200")
 
     def _push(self, submission: Submission) -> dict[str, Any]:
         content = submission.content
@@ -155,13 +154,18 @@ def _refused(reply: Reply, targets: Sequence[Target]) -> Answer:
     """What a push that was not accepted means for each target; raises when it means the same for all of them."""
     number, code, words = _error(reply)
     if illegal := _illegal(reply, targets):
-        outcomes = [_sorted_out(target, target.address in illegal, code, words) for target in targets]
-        return Answer(outcomes, code=code, words=words)
+        invalid = [
+            Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, code, words)
+            for target in targets
+            if target.address in illegal
+        ]
+        # One illegal id makes JPush refuse the whole push: the others were not sent and may go again.
+        return Answer(invalid, Common(State.PLANNED, None, code, words), code=code, words=words)
     match FATES.get(number, _fate_of_status(reply.status)):
         case Fate.NO_TARGET:
-            return _all(targets, State.INVALID, Reason.INVALID_ADDRESS, code, words)
+            return _all(Common(State.INVALID, Reason.INVALID_ADDRESS, code, words))
         case Fate.CONTENT:
-            return _all(targets, State.REFUSED, Reason.CONTENT, code, words)
+            return _all(Common(State.REFUSED, Reason.CONTENT, code, words))
     raise _refusal(reply)
 
 
@@ -195,15 +199,8 @@ def _illegal(reply: Reply, targets: Sequence[Target]) -> set[str]:
     return {str(rid) for rid in listed} & {target.address for target in targets}
 
 
-def _sorted_out(target: Target, illegal: bool, code: str, words: str) -> Outcome:
-    """One illegal id makes JPush refuse the whole push: the others were not sent and may go again."""
-    if illegal:
-        return Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, code, words)
-    return Outcome(target.id, State.PLANNED, code=code, words=words)
-
-
-def _all(targets: Iterable[Target], state: State, reason: Reason, code: str, words: str) -> Answer:
-    return Answer([Outcome(target.id, state, reason, code, words) for target in targets], code=code, words=words)
+def _all(common: Common) -> Answer:
+    return Answer(others=common, code=common.code, words=common.words)
 
 
 def _records(body: bytes) -> list[dict[str, Any]]:

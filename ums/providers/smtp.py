@@ -9,7 +9,7 @@ import aiohttp
 import aiosmtplib
 
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers.contract import Account, Answer, Outcome, Provider, Submission, Target
+from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Submission, Target
 from ums.providers.mime import Sender, Skeleton, body, mailbox
 from ums.providers.smtp_pool import Pool, Server
 from ums.providers.smtp_replies import CLOSING, NO_ANSWER, Said, Step, outcome
@@ -45,8 +45,7 @@ class Smtp(Provider):
             skeleton = _skeleton(sender, submission.content, submission.created_at)
         except ValueError as error:
             words = str(error)
-            refused = [Outcome(t.id, State.REFUSED, Reason.CONTENT, words=words) for t in submission.targets]
-            return Answer(refused, words=words)
+            return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
         return await _Round(self._pool, sender, skeleton, submission).answer()
 
     async def close(self) -> None:
@@ -83,13 +82,11 @@ class _Round:
             for _ in range(min(self._pool.size, len(self._targets))):
                 lanes.create_task(self._lane())
         if self._stop is None:
-            return Answer([self._outcomes[target.id] for target in self._targets])
+            return Answer(list(self._outcomes.values()))
         if not self._outcomes:
             raise self._stop
         code, words = self._stop.code, self._stop.message
-        again = (Outcome(target.id, State.PLANNED, code=code, words=words) for target in self._targets)
-        outcomes = [self._outcomes.get(planned.id, planned) for planned in again]
-        return Answer(outcomes, code=code, words=words)
+        return Answer(list(self._outcomes.values()), Common(State.PLANNED, None, code, words), code=code, words=words)
 
     async def _lane(self) -> None:
         for target in self._waiting:
