@@ -14,12 +14,16 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import redis
+import structlog
 
 from ums.database import opened
 from ums.database.upgrade import upgrade
 from ums.settings import Settings
 
 pytest_plugins = ["tests.shop"]
+
+# The stock one shows every local variable, at a length that takes seconds to lay out.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 POSTGRES = os.environ.get("UMS_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("UMS_TEST_REDIS", "redis://127.0.0.1:6379")

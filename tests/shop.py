@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from ums.database import connection, fetch
-from ums.messaging import statements
 from ums.messaging.draft import SendRequest
-from ums.messaging.drain import drain
+from ums.messaging.drain import drain, is_due
 from ums.messaging.engine import Engine, running
 from ums.messaging.history import Numbers, numbers
 from ums.messaging.receipts import apply
@@ -64,7 +63,7 @@ class Shop:
     async def works(self) -> None:
         """A worker does all that is due now."""
         for lane in Priority:
-            while await fetch(connection(), statements.IS_DUE, int(lane), self.time()):
+            while await is_due(self.engine, lane):
                 await drain(self.engine, lane)
 
     def plays(self, platform: str, **script: Any) -> None:

@@ -14,7 +14,7 @@ from ums.vocabulary import Priority
 
 async def test_a_wake_up_reaches_the_worker_of_its_lane(settings: Settings) -> None:
     lanes, woken = Lanes(settings), asyncio.Queue[Priority]()
-    consumers = lanes.consumers(woken.put, {"high": 1, "medium": 1, "low": 1})
+    consumers = lanes.consumers(woken.put, dict.fromkeys(Priority, 1))
     consumers.start()
 
     for lane in (Priority.LOW, Priority.HIGH):
@@ -29,7 +29,7 @@ async def test_many_wake_ups_are_one(settings: Settings) -> None:
     lanes, woken = Lanes(settings), asyncio.Queue[Priority]()
     for _ in range(10):
         await lanes.wake(Priority.HIGH)
-    consumers = lanes.consumers(woken.put, {"high": 1, "medium": 0, "low": 0})
+    consumers = lanes.consumers(woken.put, {Priority.HIGH: 1})
     consumers.start()
 
     await asyncio.wait_for(woken.get(), 5)
@@ -48,7 +48,7 @@ async def test_a_worker_whose_work_breaks_goes_on_with_the_next(sqlite_settings:
         if seen.qsize() == 1:
             raise RuntimeError("broken")
 
-    consumers = lanes.consumers(breaks_once, {"high": 1, "medium": 0, "low": 0})
+    consumers = lanes.consumers(breaks_once, {Priority.HIGH: 1})
     consumers.start()
     for expected in (1, 2):
         await lanes.wake(Priority.HIGH)

@@ -69,11 +69,11 @@ class Lanes:
         if self._drain:
             self._drain(lane)
 
-    def consumers(self, drain: Drain, threads: Mapping[str, int]) -> "Consumers":
+    def consumers(self, drain: Drain, threads: Mapping[Priority, int]) -> "Consumers":
         """Workers that answer each wake-up with `drain(lane)` on the running event loop, not started yet."""
         bridge = _Bridge()
         self._drain = lambda lane: bridge.run(drain, Priority(lane))
-        return Consumers({self._hueys[lane]: threads[lane.name.lower()] for lane in Priority})
+        return Consumers({self._hueys[lane]: number for lane, number in threads.items()})
 
     def close(self) -> None:
         for huey in self._hueys.values():

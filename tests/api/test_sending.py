@@ -23,7 +23,7 @@ async def problems(api: Api, **given: Any) -> list[tuple[str, str, str]]:
 async def test_a_message_is_accepted_at_once_and_pinned_to_the_revision(api: Api) -> None:
     payload = await api.asks(SEND, input={**TO_ANN, "body": CONTENT, "sendNo": "my-7"})
 
-    message = {"id": "1", "state": "DONE", "revision": 1, "sendNo": "my-7"}  # nobody is known as ann: done
+    message = {"id": "1", "state": "WAITING", "revision": 1, "sendNo": "my-7"}
     assert payload == {"sendMessage": {"message": message, "problems": []}}
 
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 from tests.shop import APP, MINUTE, Shop, person
 from ums.database import connection, execute, fetch
 from ums.messaging.connections import connected
-from ums.messaging.drain import claim, drain
+from ums.messaging.drain import drain
 from ums.messaging.fan_out import DEADLINES
 from ums.messaging.history import Funnel, Loss
+from ums.messaging.limits import claim
+from ums.messaging.look import look
 from ums.models import Attempt, Batch, Message
 from ums.sandbox import free_address
 from ums.vocabulary import MessageState, Priority, State
@@ -189,7 +191,8 @@ async def test_a_lost_answer_without_a_key_is_unknown_and_never_repeated(shop: S
 async def test_the_batch_of_a_killed_worker_is_sent_by_the_next_one(shop: Shop) -> None:
     await shop.knows(person("ann", app=["rid-ann"]))
     message = await shop.sends({"users": {"userIds": ["ann"]}})
-    leased = await claim(shop.engine, Priority.MEDIUM, 10)  # and then it is killed
+    await look(shop.engine, Priority.MEDIUM)
+    leased, _ = await claim(shop.engine, Priority.MEDIUM, 10)  # and then it is killed
 
     await shop.works()
     assert len(leased) == 1

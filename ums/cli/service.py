@@ -18,13 +18,14 @@ from ums.cli.terminal import app, installation, named
 from ums.cli.welcome import welcome
 from ums.database import opened, sqlite_file
 from ums.database.upgrade import upgrade
+from ums.messaging.engine import Engine
 from ums.messaging.worker import work
 from ums.reconcile import reconcile
 from ums.sandbox import sandbox
 from ums.sandbox.script import Script
 from ums.settings import Settings
 from ums.snapshot import Snapshot, Snapshots
-from ums.vocabulary import SandboxAddress, system_clock
+from ums.vocabulary import Priority, SandboxAddress, system_clock
 from ums.web import application
 
 SANDBOX = "127.0.0.1:8400"
@@ -66,10 +67,24 @@ def api(
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    lane: Annotated[str, typer.Option(help="Which priorities it serves, as in high,medium.")] = "high,medium,low",
+    capacity: Annotated[
+        int, typer.Option(min=1, max=1000, help="Calls to providers that each of its threads has under way.")
+    ] = Engine.capacity,
+) -> None:
     """Deliver what is due; on SIGTERM or Ctrl-C finish what is in flight, and go."""
     log_to_terminal()
-    asyncio.run(work(installation(), system_clock))
+    asyncio.run(work(installation(), system_clock, _lanes(lane), capacity))
+
+
+def _lanes(named: str) -> list[Priority]:
+    """Of a list with commas, each once."""
+    known = {lane.name.lower(): lane for lane in Priority}
+    names = list(dict.fromkeys(name.strip().lower() for name in named.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"found {', '.join(unknown)!r}, expected some of high,medium,low", param_hint="--lane")
+    return [known[name] for name in names]
 
 
 @app.command("sandbox")
@@ -116,7 +131,9 @@ def log_to_terminal() -> None:
     """Our log to stderr: for people at a terminal, as JSON lines elsewhere; other libraries' warnings with it."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     if sys.stderr.isatty():
-        ending: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+        ending: list[structlog.typing.Processor] = [
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        ]  # no locals: secrets
     else:
         ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     shared: list[structlog.typing.Processor] = [structlog.processors.add_log_level, stamp]

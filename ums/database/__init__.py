@@ -8,16 +8,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connections
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction
 
 from ums.errors import Problem, SettingsInvalid
 from ums.settings import Settings
 
 Rows = list[dict[str, Any]]
+
+COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Two transactions stood in each other's way, and this one was rolled back; a second try is all it takes."""
+
+AWAY = (
+    OSError, DBConnectionError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError, asyncpg.InterfaceError,
+)  # fmt: skip
+"""The database cannot be reached now; what was not committed did not happen."""
 
 
 @asynccontextmanager
@@ -105,6 +116,15 @@ async def fetch(on: BaseDBAsyncClient, statement: str, *values: Any) -> Rows:
     return await on.execute_query_dict(dialect(statement, sqlite=is_sqlite(on)), list(values))
 
 
+async def fetch_tuples(on: BaseDBAsyncClient, statement: str, *values: Any) -> Sequence[Any]:
+    """The rows of a statement that begins with `SELECT TUPLES(...)`, by position, in no order: for thousands of them.
+
+    SQLite hands its rows over one by one, each with a change of thread; as one JSON array they come at once.
+    """
+    found = (await on.execute_query(dialect(statement, sqlite=is_sqlite(on)), list(values)))[1]
+    return orjson.loads(found[0][0]) if is_sqlite(on) else found
+
+
 async def execute(on: BaseDBAsyncClient, statement: str, *values: Any) -> int:
     """How many rows were changed."""
     return (await on.execute_query(dialect(statement, sqlite=is_sqlite(on)), list(values)))[0]
@@ -116,21 +136,24 @@ async def execute_many(on: BaseDBAsyncClient, statement: str, rows: Sequence[Seq
 
 def rows(values: Iterable[Sequence[Any]]) -> str:
     """The parameter behind `ROWS($n: ...)`: many rows in one statement."""
-    return orjson.dumps(list(values)).decode()
+    return orjson.dumps(list(values), default=tuple).decode()  # it does not take named tuples for tuples
 
 
 _ROWS = re.compile(r"ROWS\(\$(\d+): ([^)]*)\)")
-_FOR_UPDATE = re.compile(r"\bFOR UPDATE( SKIP LOCKED)?")
+_TUPLES = re.compile(r"TUPLES\(([^)]*)\)")
+_FOR_UPDATE = re.compile(r"\b(ORDER BY [\w.]+ )?FOR UPDATE( OF \w+)?( SKIP LOCKED)?")
 
 
 @lru_cache(maxsize=512)
 def dialect(statement: str, *, sqlite: bool) -> str:
     """Our SQL in the words of one database.
 
-    It is standard SQL with three extras: `$1` parameters, `FOR UPDATE [SKIP LOCKED]` (SQLite has one writer and needs
-    none), and `ROWS($1: id bigint, address text)`, a table of the JSON array of arrays given as that parameter.
+    It is standard SQL with four extras: `$1` parameters, `[ORDER BY id] FOR UPDATE [OF t] [SKIP LOCKED]` (SQLite has
+    one writer and needs neither the lock nor its order), `ROWS($1: id bigint, address text)`, a table of the JSON
+    array of arrays given as that parameter, and `SELECT TUPLES(id, address)` for `fetch_tuples`.
     """
     statement = _ROWS.sub(_rows_sqlite if sqlite else _rows_postgres, statement)
+    statement = _TUPLES.sub(r"json_group_array(json_array(\1))" if sqlite else r"\1", statement)
     if not sqlite:
         return statement
     return re.sub(r"\$(\d+)", r"?\1", _FOR_UPDATE.sub("", statement))

@@ -1,46 +1,38 @@
 """Policy steps: recipients whose time has come take the next step, wait on, or are done."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, execute, fetch, rows
 from ums.messaging import statements
-from ums.messaging.fan_out import Chosen, FanOut
-from ums.messaging.policy import Decision, Seen, Step, Verdict, decide, steps
-from ums.models import Message
-from ums.snapshot import Snapshot
+from ums.messaging.fan_out import FanOut, Pinned, Takers
+from ums.messaging.policy import Decision, Seen, Step, Verdict, decide
 from ums.vocabulary import State
 
 CHUNK = 5_000
 """Recipients a transaction."""
 
 
-async def advance(tx: BaseDBAsyncClient, message: Message, snapshot: Snapshot, now: int) -> None:
+async def advance(out: FanOut, pinned: Sequence[Pinned]) -> None:
     """Look at recipients whose `next_check_at` has come, the longest waiting first, and set their next one."""
-    due = await fetch(tx, statements.DUE_RECIPIENTS, message.id, now, CHUNK)
-    seen = await _seen(tx, due)
-    policy = steps(message.steps)
+    due = await fetch(out.tx, statements.DUE_RECIPIENTS, rows([each.message.id] for each in pinned), out.now, CHUNK)
+    seen = await _seen(out.tx, due)
     checks: list[tuple[int, int, int | None]] = []
-    goes_out: defaultdict[int, list[int]] = defaultdict(list)
+    takers = []
     for row in due:
         number = row["step"] + 1
-        decision = _decide(policy, number, seen[row["id"]], now)
+        decision = _decide(out.pinned[row["message_id"]].steps, number, seen[row["id"]], out.now)
         taken = decision.verdict is Verdict.DUE
         checks.append((row["id"], number if taken else row["step"], decision.until))
         if taken:
-            goes_out[number].append(row["id"])
-    await execute(tx, statements.SET_CHECKS, rows(checks))
-    out = FanOut(tx, message, snapshot, now)
-    for number, ids in goes_out.items():
-        await out.take(number, Chosen.listed(ids, message.id))
-    await out.counted()
-    await message.save(using_db=tx, update_fields=["deliveries"])
-    await execute(tx, statements.NEXT_DUE, message.id)
-    await execute(tx, statements.SETTLE, message.id)
+            takers.append(Takers(row["id"], row["id"], number))
+    await execute(out.tx, statements.SET_CHECKS, rows(checks))
+    await out.take(takers)
 
 
-def _decide(policy: list[Step], number: int, seen: list[Seen], now: int) -> Decision:
+def _decide(policy: Sequence[Step], number: int, seen: list[Seen], now: int) -> Decision:
     return decide(policy[number], seen, now) if number < len(policy) else Decision(Verdict.ENDED)
 
 

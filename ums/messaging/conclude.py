@@ -1,20 +1,28 @@
 """What exchanges with providers came to, written down: the log, the ledger, and the batches given back.
 
-Whatever landed since the last time goes into one transaction: on a busy worker that is several batches a commit.
+Whatever has landed since the last time goes into one transaction: on a busy worker that is several batches a commit.
 """
 
+import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
 
+import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import execute, execute_many, fetch, transaction
-from ums.messaging import receipts, statements
-from ums.messaging.deliver import PLANNED, Exchange, Verdict
+from ums.database import AWAY, execute, execute_many, rows, transaction
+from ums.messaging import limits, receipts, statements
+from ums.messaging.deliver import Exchange, Verdict
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
+from ums.messaging.look import settle
 from ums.models import Attempt
+from ums.providers.contract import Answer, Common, Target
 from ums.vocabulary import Priority, Reason, State
+
+log = structlog.get_logger()
 
 LADDERS = {
     Priority.HIGH: (1, 2, 5, 10, 20, 30, 60),
@@ -23,53 +31,79 @@ LADDERS = {
 }
 """Seconds before each further attempt, the last for ever after; a fifth of jitter either way keeps them apart."""
 
+PATIENCE = 60
+"""Seconds for which an outcome is kept in memory when the database is away; after that the batch is sent again."""
 
-async def conclude(engine: Engine, landed: Sequence[Exchange]) -> None:
+
+async def conclude(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
     """Write down exchanges that have ended; each batch is done, or due again later."""
+    for _ in range(PATIENCE):
+        try:
+            return await _write(engine, landed)
+        except AWAY as error:
+            log.warning("database_away", error=str(error), then="tried again in a second", batches=len(landed))
+            await asyncio.sleep(1)
+    return await _write(engine, landed)
+
+
+async def _write(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
     async with transaction() as tx:
         now = engine.clock()
         entries = [entry for exchange in landed for entry in await _entries(tx, exchange, now)]
         await _log(tx, engine, landed, now)
+        await limits.learn(tx, landed, now)
         await record(tx, entries, now)
         for code in {exchange.lease.delivery_channel for exchange in landed}:
             await receipts.match_waiting(tx, code, _provider_ids(landed, code), now)
-        for exchange in landed:
-            await _release(tx, exchange, now)
-        for message_id in {exchange.lease.message_id for exchange in landed}:
-            await execute(tx, statements.SETTLE, message_id)
+        await execute(tx, statements.RELEASE, rows(_released(exchange, now) for exchange in landed), now)
+    await settle(list({exchange.lease.message_id for exchange in landed}))
+    return [None] * len(landed)
 
 
 async def _entries(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> list[Entry]:
     """What is now known of each target."""
     if answer := exchange.answer:
-        told = [Entry(o.id, o.state, now, o.reason, o.code, o.words, o.provider_id) for o in answer.outcomes]
-        if not answer.others:
-            return told
-        others, apart = answer.others, {outcome.id for outcome in answer.outcomes}
-        return told + [
-            Entry(target.id, others.state, now, others.reason, others.code, others.words)
-            for target in exchange.targets
-            if target.id not in apart
+        told = [
+            Entry(o.id, o.state, now, o.reason, _code(o.code), _words(o.words), _id(o.provider_id))
+            for o in answer.outcomes
         ]
+        return [*told, *_alike(answer.others, _others(exchange.targets, answer), now)] if answer.others else told
     if exchange.verdict is Verdict.LATE:
         return await _late(tx, exchange, now)
     state = State.UNKNOWN if exchange.verdict is Verdict.UNKNOWN else State.PLANNED
     reason = Reason.UNKNOWN if state is State.UNKNOWN else None
-    return [Entry(target.id, state, now, reason, exchange.code, exchange.words) for target in exchange.targets]
+    return list(_alike(Common(state, reason, exchange.code, exchange.words), exchange.targets, now))
+
+
+def _others(targets: Sequence[Target], answer: Answer) -> Sequence[Target]:
+    apart = {outcome.id for outcome in answer.outcomes}
+    return [target for target in targets if target.id not in apart] if apart else targets
+
+
+def _alike(common: Common, targets: Sequence[Target], now: int) -> Iterator[Entry]:
+    """One entry for each stretch of ids without a gap: a thousand targets are one."""
+    said = (common.state, now, common.reason, _code(common.code), _words(common.words), None)
+    if targets and targets[-1].id - targets[0].id == len(targets) - 1:
+        yield Entry(targets[0].id, *said, targets[-1].id)
+        return
+    for _, stretch in groupby(enumerate(targets), key=lambda numbered: numbered[1].id - numbered[0]):
+        ids = [target.id for _, target in stretch]
+        yield Entry(ids[0], *said, ids[-1])
 
 
 async def _late(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> list[Entry]:
     """No time is left; the last attempt says why."""
     last = await Attempt.filter(batch_id=exchange.lease.id).using_db(tx).order_by("-id").first()
     code, words = (last.code, last.words) if last else ("", "no attempt was made in time")
-    return [Entry(target.id, State.REFUSED, now, Reason.TOO_LATE, code, words) for target in exchange.targets]
+    return list(_alike(Common(State.REFUSED, Reason.TOO_LATE, code, words), exchange.targets, now))
 
 
 async def _log(tx: BaseDBAsyncClient, engine: Engine, landed: Iterable[Exchange], now: int) -> None:
     attempts = [
         (
             e.lease.id, e.lease.delivery_channel, e.lease.attempts, e.started_at, now - e.started_at, len(e.targets),
-            e.verdict.value, e.code, e.words[:2000], e.answer.provider_id if e.answer else None, engine.worker,
+            e.verdict.value, _code(e.code), _words(e.words), _id(e.answer.provider_id) if e.answer else None,
+            engine.worker,
         )
         for e in landed
         if e.verdict is not Verdict.LATE
@@ -90,18 +124,11 @@ def _provider_ids(landed: Iterable[Exchange], code: str) -> list[str]:
     return of_batches + [o.provider_id for answer in answers for o in answer.outcomes if o.provider_id]
 
 
-async def _release(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> None:
-    """Give the batch back: done when nothing of it is planned any more, else due after the next rung of the ladder."""
+def _released(exchange: Exchange, now: int) -> tuple[Any, ...]:
+    """As statements.RELEASE takes it: due again after the next rung of the ladder, unless nothing of it is left."""
     lease = exchange.lease
-    left = await fetch(tx, PLANNED + " LIMIT 1", lease.first_id, lease.last_id)
     again = now + wait_ms(lease.priority, lease.attempts, exchange.retry_after)
-    done, due = (None, min(again, lease.deadline_at)) if left else (now, now)
-    await execute(tx, _RELEASE, lease.id, lease.token, done, due)
-
-
-# A worker that lost its lease leaves the batch to its successor; what it learnt is in the ledger all the same.
-_RELEASE = """
-UPDATE batch SET done_at = $3, due_at = $4, lease_until = 0, lease_token = '' WHERE id = $1 AND lease_token = $2"""
+    return lease.id, lease.token, min(again, lease.deadline_at)
 
 
 def wait_ms(priority: int, attempts: int, retry_after: float | None) -> int:
@@ -109,3 +136,16 @@ def wait_ms(priority: int, attempts: int, retry_after: float | None) -> int:
     ladder = LADDERS[Priority(priority)]
     rung = ladder[min(attempts, len(ladder)) - 1]
     return int(1000 * max(rung * random.uniform(0.8, 1.2), retry_after or 0))  # noqa: S311  # not a secret
+
+
+def _code(said: str) -> str:
+    return said[:40]
+
+
+def _words(said: str) -> str:
+    return said[:2000]
+
+
+def _id(said: str | None) -> str | None:
+    """As long as its column, like the two above: what a provider says must never keep an outcome from being written."""
+    return said[:120] if said is not None else None

@@ -1,4 +1,4 @@
-"""The counters of a message: moved in the transaction that moves the rows, read for every funnel."""
+"""The counters of messages: moved in the transaction that moves the rows, read for every funnel."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,26 +13,26 @@ from ums.vocabulary import Reason, State
 USERS = ""
 """Stands where a DeliveryChannel's code stands, for the counters of recipients."""
 
-Cell = tuple[str, int, str]
-"""(DeliveryChannel code or USERS, state, reason)."""
+Cell = tuple[int, str, int, str]
+"""(message id, DeliveryChannel code or USERS, state, reason)."""
 
 
-def added(code: str, number: int, state: State = State.PLANNED, reason: Reason | None = None) -> Counter[Cell]:
-    """Rows that were not there before."""
-    return Counter({(code, int(state), reason.value if reason else ""): number})
+def cell(message_id: int, code: str, state: State = State.PLANNED, reason: Reason | None = None) -> Cell:
+    return message_id, code, int(state), reason.value if reason else ""
 
 
 def moved(moves: Iterable[Mapping[str, Any]]) -> Counter[Cell]:
     """Rows of statements.*_MOVES: from an old state and reason to a new one."""
     cells: Counter[Cell] = Counter()
     for move in moves:
-        cells[move["delivery_channel"], move["old_state"], move["old_reason"]] -= move["number"]
-        cells[move["delivery_channel"], move["new_state"], move["new_reason"]] += move["number"]
+        whose = move["message_id"], move["delivery_channel"]
+        cells[*whose, move["old_state"], move["old_reason"]] -= move["number"]
+        cells[*whose, move["new_state"], move["new_reason"]] += move["number"]
     return cells
 
 
-async def count(tx: BaseDBAsyncClient, message_id: int, cells: Counter[Cell]) -> None:
-    """Move the counters of a message; in a fixed order, so that two transactions cannot wait for each other."""
+async def count(tx: BaseDBAsyncClient, cells: Counter[Cell]) -> None:
+    """Move counters; the last act of a transaction, in a fixed order, so that nobody waits long or in a circle."""
     given = sorted((*cell, number) for cell, number in cells.items() if number)
     if given:
-        await execute(tx, statements.MOVE_COUNTS, rows(given), message_id)
+        await execute(tx, statements.MOVE_COUNTS, rows(given))

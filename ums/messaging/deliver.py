@@ -1,26 +1,23 @@
 """One batch, under a lease: load what is still planned and hand it to the provider."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import structlog
 
-from ums.database import connection, execute, execute_many, fetch
+from ums.database import connection, execute, fetch_tuples, rows
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.messaging import statements
-from ums.messaging.engine import Engine
+from ums.messaging.engine import LEASE, Engine
 from ums.models import Message
 from ums.providers.contract import Answer, Provider, Submission, Target
 from ums.snapshot import channel_type
 
 log = structlog.get_logger()
-
-LEASE = 15_000
-"""ms; renewed while the batch is in flight, so this is how long a killed worker's batch stands still."""
 
 
 @dataclass(frozen=True)
@@ -68,36 +65,10 @@ class Exchange:
     """Seconds, as the provider asked."""
 
 
-async def prepared(engine: Engine, leases: Sequence[Lease]) -> list[Lease]:
-    """The leases with their idempotency keys, written down before the first attempt: whoever repeats it uses the same.
-
-    A key that cannot be had now is asked for again by `deliver`, which knows what to do about the reason.
-    """
-    known = [await _with_key(engine, lease) for lease in leases]
-    fresh = [(new.id, new.request_key) for new, old in zip(known, leases, strict=True) if new is not old]
-    if fresh:
-        await execute_many(connection(), _KEEP_KEY, fresh)
-    return known
-
-
-async def _with_key(engine: Engine, lease: Lease) -> Lease:
-    if lease.request_key:
-        return lease
-    try:
-        provider = await engine.connections.get(await engine.snapshots.newest(), lease.delivery_channel)
-        key = await provider.request_key()
-    except (ProviderBusy, ProviderRefused):
-        return lease
-    return replace(lease, request_key=key) if key else lease
-
-
-_KEEP_KEY = "UPDATE batch SET request_key = $2 WHERE id = $1"
-
-
 async def deliver(engine: Engine, lease: Lease) -> Exchange:
     """Submit what of the batch is still planned; `conclude` writes down what came of it."""
-    found = await fetch(connection(), PLANNED, lease.first_id, lease.last_id)
-    targets = [Target(row["id"], row["address"]) for row in found]
+    found = await fetch_tuples(connection(), statements.PLANNED, lease.first_id, lease.last_id)
+    targets = sorted(Target(*row) for row in found)
     started = engine.clock()
     if not targets or started >= lease.deadline_at:
         return Exchange(lease, targets, started, Verdict.LATE)
@@ -105,18 +76,14 @@ async def deliver(engine: Engine, lease: Lease) -> Exchange:
         return await _submit(engine, lease, targets, started)
 
 
-PLANNED = "SELECT id, address FROM delivery WHERE id BETWEEN $1 AND $2 AND state = 0 ORDER BY id"
-
-
 async def _submit(engine: Engine, lease: Lease, targets: Sequence[Target], started: int) -> Exchange:
     """One call to the provider, told apart by who must act when it fails."""
     key = lease.request_key
     try:
-        message = await Message.get(id=lease.message_id)
-        provider, content = await _connect(engine, lease, message)
+        provider, accepted = await _connect(engine, lease)
         if not key and (key := await provider.request_key()):
-            await execute(connection(), _KEEP_KEY, lease.id, key)
-        answer = await provider.send(Submission(key, content, targets, message.created_at))
+            await engine.together(_keep_keys, (lease.id, key))
+        answer = await provider.send(Submission(key, accepted.content, targets, accepted.created_at))
     except ProviderBusy as busy:
         return Exchange(lease, targets, started, Verdict.BUSY, busy.code, busy.message, retry_after=busy.retry_after)
     except ProviderRefused as refused:
@@ -128,12 +95,34 @@ async def _submit(engine: Engine, lease: Lease, targets: Sequence[Target], start
     return Exchange(lease, targets, started, Verdict.ANSWERED, answer.code, answer.words, answer)
 
 
-async def _connect(engine: Engine, lease: Lease, message: Message) -> tuple[Provider, Any]:
+async def _keep_keys(_: Engine, keys: Sequence[tuple[int, str]]) -> Sequence[None]:
+    """Idempotency keys by batch, written down before the first attempt: whoever repeats it uses the same."""
+    await execute(connection(), statements.KEEP_KEYS, rows(keys))
+    return [None] * len(keys)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a message says on one DeliveryChannel, as it was accepted."""
+
+    content: Mapping[str, Any]
+    created_at: int
+
+
+async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Accepted]:
     """The provider as declared now, and the content as accepted then."""
     snapshot = await engine.snapshots.newest()
     provider = await engine.connections.get(snapshot, lease.delivery_channel)
-    declared = snapshot.all("DeliveryChannel")[lease.delivery_channel]
-    return provider, message.content[channel_type(declared).value]
+    kind = channel_type(snapshot.all("DeliveryChannel")[lease.delivery_channel])
+    message = engine.messages.get(lease.message_id)
+    if message is None:
+        message = engine.messages[lease.message_id] = await Message.get(id=lease.message_id)
+        if len(engine.messages) > _REMEMBERED:
+            del engine.messages[next(iter(engine.messages))]
+    return provider, Accepted(message.content[kind.value], message.created_at)
+
+
+_REMEMBERED = 64
 
 
 @asynccontextmanager

@@ -3,16 +3,26 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 from ums.database import opened
 from ums.messaging.connections import Connections, connected
+from ums.messaging.together import Together
+from ums.models import Message
 from ums.queue import Lanes
 from ums.settings import Settings
 from ums.snapshot import Snapshots
-from ums.vocabulary import Clock
+from ums.vocabulary import Clock, Priority
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LEASE = 15_000
+"""ms; renewed while the work goes on, so this is how long what a killed worker held stands still."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,45 @@ class Engine:
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to stop: finish what is in flight, begin nothing."""
+    messages: dict[int, Message] = field(default_factory=dict)
+    """Read lately, for what never changes once they go out; the oldest first."""
+    _timers: dict[Priority, asyncio.TimerHandle] = field(default_factory=dict)
+    _rounds: dict[Any, Together[Any, Any]] = field(default_factory=dict)
+
+    def wake_later(self, lane: Priority, ms: int) -> None:
+        """This process wakes the lane then; the sweeper would too, but only every second."""
+        loop = asyncio.get_running_loop()
+        if lane in self._timers:
+            self._timers[lane].cancel()
+        self._timers[lane] = loop.call_later(ms / 1000, lambda: loop.create_task(self.lanes.wake(lane)))
+
+    def forget_timers(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+
+    async def together(self, work: "Work[T, R]", item: T) -> R:
+        """What `work` returns for `item`, done in one go with what others ask of it at the same time."""
+        if work not in self._rounds:
+            self._rounds[work] = Together(partial(work, self))
+        result: R = await self._rounds[work].join(item)
+        return result
+
+
+Work = Callable[[Engine, Sequence[T]], Awaitable[Sequence[R]]]
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock, *, shared: bool = False) -> AsyncIterator[Engine]:
+async def running(
+    settings: Settings, clock: Clock, *, shared: bool = False, capacity: int = Engine.capacity
+) -> AsyncIterator[Engine]:
     """The engine of this event loop: database, queue and provider connections open until the end."""
     lanes = Lanes(settings)
     try:
         async with opened(settings, shared=shared), connected(settings) as connections:
-            yield Engine(settings, clock, Snapshots(clock), lanes, connections)
+            engine = Engine(settings, clock, Snapshots(clock), lanes, connections, capacity)
+            try:
+                yield engine
+            finally:
+                engine.forget_timers()
     finally:
         lanes.close()

@@ -1,13 +1,16 @@
-"""From an audience to recipients, a chunk a transaction: the successor of a killed worker goes on where it stood."""
+"""From audiences to recipients, a chunk a transaction: the successor of a killed worker goes on where it stood.
 
+Messages whose audience is given by name are worked out together, at a dozen statements for all of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows
 from ums.messaging import statements
-from ums.messaging.counts import USERS, added
-from ums.messaging.fan_out import Chosen, FanOut
+from ums.messaging.counts import USERS, cell
+from ums.messaging.fan_out import FanOut, Pinned, Takers
 from ums.models import Message
 from ums.people.targets import tag_binds
 from ums.snapshot import Snapshot
@@ -17,28 +20,28 @@ CHUNK = 10_000
 """Users a transaction: about a tenth of a second on SQLite, so that nobody waits long for the writer's lock."""
 
 
-async def lock(tx: BaseDBAsyncClient, message_id: int) -> Message:
-    """The message, held until the transaction ends: what moves its rows and counters goes one at a time."""
-    await fetch(tx, "SELECT id FROM message WHERE id = $1 FOR UPDATE", message_id)
-    return await Message.get(id=message_id, using_db=tx)
+async def expand(out: FanOut, pinned: Iterable[Pinned]) -> None:
+    """Work out the audiences, of each large one the next chunk; sets `message.expanded` after the last one."""
+    named, addressed = [], []
+    for each in pinned:
+        if "addresses" in each.message.audience:
+            addressed.append(each)
+        elif is_named(each.message):
+            named.append(each)
+        else:
+            await _expand_chunk(out, each)
+    if addressed:
+        await out.give({each.message.id: _by_code(each.message) for each in addressed})
+    if named:
+        await _expand_named(out, named)
+    for each in [*addressed, *named]:
+        _finish(out, each.message)
 
 
-async def expand(tx: BaseDBAsyncClient, message: Message, snapshot: Snapshot, now: int) -> None:
-    """Work out the next chunk of the audience; sets `message.expanded` after the last one."""
-    out = FanOut(tx, message, snapshot, now)
-    if "addresses" in message.audience:
-        for group in message.audience["addresses"]:
-            await out.give(group["deliveryChannel"], group["addresses"])
-        return await _finish(out)
-    before = message.recipients
-    found = await _add_users(out)
-    if found:
-        base = message.id << 32
-        await out.take(0, Chosen.between(base + before + 1, base + message.recipients))
-    if found < CHUNK:
-        await _lose_unknown_users(out)
-        return await _finish(out)
-    return await _save(out)
+def is_named(message: Message) -> bool:
+    """Whether the audience is given by name, hence at most a thousand a kind."""
+    users = message.audience.get("users")
+    return not users["tags"] if users else "addresses" in message.audience
 
 
 def unsendable(message: Message, newest: Snapshot) -> str:
@@ -50,16 +53,50 @@ def unsendable(message: Message, newest: Snapshot) -> str:
     return newest.unusable(message.channel, codes)
 
 
-async def fail(tx: BaseDBAsyncClient, message: Message, reason: str) -> None:
+def fail(message: Message, reason: str) -> None:
     """The message ends here, and says why; nobody was planned."""
     message.state, message.failure, message.due_at = MessageState.FAILED.value, reason, None
-    await message.save(using_db=tx, update_fields=["state", "failure", "due_at"])
 
 
-async def _add_users(out: FanOut) -> int:
+def _by_code(message: Message) -> dict[str, list[str]]:
+    """The direct addresses on each DeliveryChannel."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for group in message.audience["addresses"]:
+        found[group["deliveryChannel"]] += group["addresses"]
+    return found
+
+
+async def _expand_named(out: FanOut, named: Sequence[Pinned]) -> None:
+    """Users given by their ids; whom nobody knows is planned, and lost for that reason."""
+    given, takers = [], []
+    for each in named:
+        user_ids, first = each.message.audience["users"]["userIds"], each.id(each.message.recipients + 1)
+        given += [(first + n, user_id) for n, user_id in enumerate(user_ids)]
+        each.message.recipients += len(user_ids)
+        takers.append(Takers(first, first + len(user_ids) - 1, 0))
+    await execute(out.tx, statements.ADD_NAMED_RECIPIENTS, rows(given), Reason.UNKNOWN_USER.value)
+    for row in await fetch(out.tx, statements.RECIPIENTS_ADDED, rows(takers)):
+        out.cells[row["message_id"], USERS, row["state"], row["reason"]] += row["number"]
+    await out.take(takers)
+
+
+async def _expand_chunk(out: FanOut, pinned: Pinned) -> None:
+    """The next users of a large audience."""
+    message, before = pinned.message, pinned.message.recipients
+    found = await _add_users(out, pinned)
+    if found:
+        await out.take([Takers(pinned.id(before + 1), pinned.id(message.recipients), 0)])
+    if found == CHUNK:
+        message.due_at = out.now  # behind whatever else is due by now
+        return
+    await _lose_unknown_users(out, pinned)
+    _finish(out, message)
+
+
+async def _add_users(out: FanOut, pinned: Pinned) -> int:
     """The next chunk of users becomes recipients; how many there were."""
-    message, base = out.message, (out.message.id << 32) + out.message.recipients
-    query, values = await _audience(out)
+    message, base = pinned.message, pinned.id(pinned.message.recipients)
+    query, values = await _audience(out, pinned)
     statement = statements.ADD_RECIPIENTS.format(chunk=query)
     await execute(out.tx, statement, base, message.id, message.cursor, CHUNK, *values)
     got = (await fetch(out.tx, statements.ADDED, base + 1, base + CHUNK))[0]
@@ -67,41 +104,33 @@ async def _add_users(out: FanOut) -> int:
     if number:
         message.recipients += number
         message.cursor = got["cursor"]
-        out.cells.update(added(USERS, number))
+        out.cells[cell(message.id, USERS)] += number
     return number
 
 
-async def _audience(out: FanOut) -> tuple[str, list[Any]]:
+async def _audience(out: FanOut, pinned: Pinned) -> tuple[str, list[Any]]:
     """The query for the next users, and its parameters from $5 on."""
-    users = out.message.audience.get("users")
+    users = pinned.message.audience.get("users")
     if users is None:
         return statements.EVERYBODY, []
     union, values = statements.USERS_BY_ID, [rows([n] for n in users["userIds"])]
-    for tag, bind in await tag_binds(out.tx, users["tags"], out.channel_key):
+    for tag, bind in await tag_binds(out.tx, users["tags"], pinned.channel_key):
         union += statements.USERS_BY_TAG.format(tag=len(values) + 5, bind=len(values) + 6)
         values += [tag, bind]
     return statements.CHOSEN_USERS.format(union=union), values
 
 
-async def _lose_unknown_users(out: FanOut) -> None:
-    """The caller named them, nobody knows them: planned, and lost for that reason."""
-    named = (out.message.audience.get("users") or {}).get("userIds")
+async def _lose_unknown_users(out: FanOut, pinned: Pinned) -> None:
+    """The caller named them beside tags, nobody knows them: planned, and lost for that reason."""
+    named = (pinned.message.audience.get("users") or {}).get("userIds")
     unknown = await fetch(out.tx, statements.UNKNOWN_USERS, rows([n] for n in named)) if named else []
     if unknown:
-        await out.add_recipients([(row["user_id"], State.LOST, Reason.UNKNOWN_USER.value) for row in unknown])
+        first, why = pinned.message.recipients + 1, Reason.UNKNOWN_USER.value
+        lost = [(pinned.id(n), row["user_id"], State.LOST, why) for n, row in enumerate(unknown, first)]
+        await out.add_recipients(lost)
 
 
-async def _finish(out: FanOut) -> None:
-    message = out.message
-    message.expanded, message.state, message.due_at = True, MessageState.SENDING.value, None
-    await _save(out)
-    if len(message.steps) > 1:
-        await execute(out.tx, statements.NEXT_DUE, message.id)
-    if not message.deliveries and await execute(out.tx, statements.SETTLE, message.id):
-        message.state = MessageState.DONE.value
-
-
-async def _save(out: FanOut) -> None:
-    await out.counted()
-    moved = ["cursor", "recipients", "deliveries", "expanded", "state", "due_at"]
-    await out.message.save(using_db=out.tx, update_fields=moved)
+def _finish(out: FanOut, message: Message) -> None:
+    """All is planned; steps behind the first may be due at once, for those whom that did not reach."""
+    message.expanded, message.state = True, MessageState.SENDING.value
+    message.due_at = out.now if len(message.steps) > 1 else None

@@ -1,126 +1,167 @@
 """From recipients to deliveries and batches: what one policy step sends to whom, and to which of their addresses."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, execute_many, fetch, rows
 from ums.messaging import statements
-from ums.messaging.counts import USERS, Cell, added, count
-from ums.messaging.policy import steps
+from ums.messaging.counts import USERS, Cell, cell, count
+from ums.messaging.policy import Step, steps
 from ums.models import Message
 from ums.people.targets import binds
 from ums.providers import providers
-from ums.snapshot import Snapshot, channel_type
+from ums.snapshot import Body, Snapshot, channel_type
 from ums.vocabulary import Priority, Reason, State
 
 DEADLINES = {Priority.HIGH: 10 * 60_000, Priority.MEDIUM: 2 * 3_600_000, Priority.LOW: 12 * 3_600_000}
 """ms after which a delivery that still could not be submitted has failed: a late code helps nobody, late news does."""
 
-
-@dataclass(frozen=True)
-class Chosen:
-    """Recipients of one message, as a subquery over its two parameters $1 and $2."""
-
-    query: str
-    first: Any
-    second: Any
-
-    @classmethod
-    def between(cls, first_id: int, last_id: int) -> "Chosen":
-        return cls(statements.RECIPIENT_RANGE, first_id, last_id)
-
-    @classmethod
-    def listed(cls, ids: Sequence[int], message_id: int) -> "Chosen":
-        return cls(statements.RECIPIENT_LIST, rows([n] for n in ids), message_id)
+TURN = 1_000
+"""ms between the turns of a message's batches: see Batch.turn_at."""
 
 
 @dataclass(frozen=True)
-class FanOut:
-    """Adds to one message, locked by this transaction; what it adds is counted on the row, which the caller saves."""
+class Pinned:
+    """A message, and the configuration of the revision that it is pinned to."""
 
-    tx: BaseDBAsyncClient
     message: Message
     snapshot: Snapshot
-    """Of the revision that the message is pinned to."""
-    now: int
-    cells: Counter[Cell] = field(default_factory=Counter)
-    """What was added, until `counted`."""
 
-    async def counted(self) -> None:
-        """Move the message's counters by all that was added; the last thing to do with a FanOut."""
-        await count(self.tx, self.message.id, self.cells)
-
-    async def take(self, number: int, chosen: Chosen) -> None:
-        """Step `number` goes out to the chosen; whom it cannot reach takes the next one at once, or is lost."""
-        for code in steps(self.message.steps)[number].send:
-            await self._add_deliveries(code, number, chosen)
-        query = statements.NOT_REACHED.format(recipients=chosen.query)
-        left = await fetch(self.tx, query, chosen.first, chosen.second, number)
-        if left:
-            await self._leave([row["id"] for row in left], number)
-
-    async def give(self, code: str, addresses: Sequence[str]) -> None:
-        """Direct addresses: each is a recipient of its own; a second mention of the same is a duplicate."""
-        unique = list(dict.fromkeys(addresses))
-        again = Counter(addresses) - Counter(unique)
-        first = await self.add_recipients([(address, State.PLANNED, "") for address in unique])
-        base = self._id(self.message.deliveries + 1)
-        given = [(base + n, first + n, code, address) for n, address in enumerate(unique)]
-        await execute(self.tx, statements.ADD_GIVEN_DELIVERIES, rows(given), self.now)
-        await self._add_batches(code, len(given))
-        await self.add_recipients([(a, State.LOST, Reason.DUPLICATE.value) for a in again.elements()])
-
-    async def add_recipients(self, targets: Sequence[tuple[str, State, str]]) -> int:
-        """Recipients that are no users, as (target, state, reason); the id of the first."""
-        first = self._id(self.message.recipients + 1)
-        given = [(first + n, target, int(state), reason) for n, (target, state, reason) in enumerate(targets)]
-        await execute(self.tx, statements.ADD_GIVEN_RECIPIENTS, rows(given), self.message.id)
-        self.message.recipients += len(given)
-        self.cells.update((USERS, state, reason) for _, _, state, reason in given)
-        return first
-
-    async def _add_deliveries(self, code: str, number: int, chosen: Chosen) -> None:
-        """Those of the chosen that have an address on this DeliveryChannel."""
-        base, last = self._id(self.message.deliveries), self._id((1 << 32) - 1)
-        kind = channel_type(self._declared(code))
-        values = (base, code, number, self.now, kind.value, *binds(kind, code, self.channel_key))
-        statement = statements.ADD_DELIVERIES.format(recipients=chosen.query)
-        await execute(self.tx, statement, chosen.first, chosen.second, *values)
-        found = await fetch(self.tx, statements.DELIVERIES_ADDED, base, last)
-        await self._add_batches(code, found[0]["number"])
-
-    async def _add_batches(self, code: str, new: int) -> None:
-        """Cut the `new` deliveries just written into ranges that the provider takes in one call."""
-        if not new:
-            return
-        limit = providers()[self._declared(code)["platform"]].batch_limit
-        first, last = self._id(self.message.deliveries + 1), self._id(self.message.deliveries + new)
-        deadline = self.now + DEADLINES[Priority(self.message.priority)]
-        fixed = (self.message.id, code, self.message.priority)
-        ranges = [(*fixed, n, min(n + limit - 1, last), self.now, deadline) for n in range(first, last + 1, limit)]
-        await execute_many(self.tx, statements.ADD_BATCH, ranges)
-        self.cells.update(added(code, new))
-        self.message.deliveries += new
-
-    async def _leave(self, ids: Sequence[int], number: int) -> None:
-        if number + 1 < len(self.message.steps):
-            await execute(self.tx, statements.SET_CHECKS, rows((n, number, self.now) for n in ids))
-            return
-        lost = await fetch(self.tx, statements.LOSE, rows([n] for n in ids), Reason.NO_ADDRESS.value)
-        self.cells.update(added(USERS, len(lost), State.LOST, Reason.NO_ADDRESS))
-        self.cells.update(added(USERS, -len(lost)))
+    @cached_property
+    def steps(self) -> list[Step]:
+        return steps(self.message.steps)
 
     @property
     def channel_key(self) -> str:
         key: str = self.snapshot.all("Channel")[self.message.channel]["key"]
         return key
 
-    def _declared(self, code: str) -> Any:
+    def delivery_channel(self, code: str) -> Body:
         return self.snapshot.all("DeliveryChannel")[code]
 
-    def _id(self, n: int) -> int:
+    def id(self, n: int) -> int:
+        """Of its n-th recipient or delivery, from 1."""
         return (self.message.id << 32) + n
+
+
+class Takers(NamedTuple):
+    """A range of recipients of one message that take a step together."""
+
+    first_id: int
+    last_id: int
+    step: int
+
+    @property
+    def message_id(self) -> int:
+        return self.first_id >> 32
+
+
+@dataclass
+class FanOut:
+    """Adds to messages that this transaction holds; what it adds is counted on their rows, which the caller saves."""
+
+    tx: BaseDBAsyncClient
+    pinned: Mapping[int, Pinned]
+    """By message id."""
+    now: int
+    cells: Counter[Cell] = field(default_factory=Counter)
+    """What was added, until `counted`."""
+
+    async def counted(self) -> None:
+        """Move the counters by all that was added; the last thing to do with a FanOut."""
+        await count(self.tx, self.cells)
+
+    async def take(self, takers: Sequence[Takers]) -> None:
+        """Each step goes out to its takers; whom it cannot reach takes the next one at once, or is lost."""
+        if not takers:
+            return
+        ranges = rows(takers)
+        await execute(self.tx, statements.ADD_DELIVERIES, ranges, rows(self._ways(takers)), self.now)
+        await self._add_batches({each.message_id for each in takers})
+        left = await fetch(self.tx, statements.NOT_REACHED, ranges)
+        if left:
+            await self._leave([(row["id"], row["step"]) for row in left])
+
+    async def give(self, audiences: Mapping[int, Mapping[str, Sequence[str]]]) -> None:
+        """Direct addresses, by message id and code: each is a recipient of its own, a second mention is a duplicate."""
+        people: list[tuple[int, str, State, str]] = []
+        given: list[tuple[int, int, str, str]] = []
+        for message_id, by_code in audiences.items():
+            pinned = self.pinned[message_id]
+            recipient, delivery = pinned.message.recipients, pinned.message.deliveries
+            for code, addresses in by_code.items():
+                seen = set[str]()
+                for recipient, address in enumerate(addresses, recipient + 1):  # noqa: B020  # it goes on
+                    if address in seen:
+                        people.append((pinned.id(recipient), address, State.LOST, Reason.DUPLICATE.value))
+                        continue
+                    seen.add(address)
+                    delivery += 1
+                    people.append((pinned.id(recipient), address, State.PLANNED, ""))
+                    given.append((pinned.id(delivery), pinned.id(recipient), code, address))
+        if people:
+            await self.add_recipients(people)
+            await execute(self.tx, statements.ADD_GIVEN_DELIVERIES, rows(given), self.now)
+            await self._add_batches(audiences)
+
+    async def add_recipients(self, people: Sequence[tuple[int, str, State, str]]) -> None:
+        """Recipients that are no users, as (id, target, state, reason)."""
+        await execute(self.tx, statements.ADD_GIVEN_RECIPIENTS, rows(people))
+        for recipient, _, state, reason in people:
+            message_id = recipient >> 32
+            self.pinned[message_id].message.recipients += 1
+            self.cells[message_id, USERS, state, reason] += 1
+
+    def _ways(self, takers: Sequence[Takers]) -> Iterator[tuple[Any, ...]]:
+        """What goes out to whom, as statements.ADD_DELIVERIES takes it: a row for each DeliveryChannel of each step."""
+        for position, (message_id, step) in enumerate(dict.fromkeys((each.message_id, each.step) for each in takers)):
+            pinned = self.pinned[message_id]
+            base = pinned.id(pinned.message.deliveries)
+            for n, code in enumerate(pinned.steps[step].send):
+                kind = channel_type(pinned.delivery_channel(code))
+                bound = binds(kind, code, pinned.channel_key)
+                yield (message_id, step, position * 100 + n, base, code, kind.value, *bound)
+
+    async def _add_batches(self, message_ids: Iterable[int]) -> None:
+        """Cut the deliveries just written into ranges that the provider takes in one call."""
+        new = [(n, self.pinned[n].id(self.pinned[n].message.deliveries + 1), self.pinned[n].id(2**32 - 1))
+               for n in message_ids]  # fmt: skip
+        batches: list[tuple[Any, ...]] = []
+        for row in await fetch(self.tx, statements.DELIVERIES_ADDED, rows(new)):
+            pinned, code, first, last = self.pinned[row["message_id"]], row["delivery_channel"], *_range(row)
+            batches += self._cut(pinned, code, first, last)
+            pinned.message.deliveries = last & (2**32 - 1)
+            self.cells[cell(pinned.message.id, code)] += last - first + 1
+        if batches:
+            await execute_many(self.tx, statements.ADD_BATCH, batches)
+
+    def _cut(self, pinned: Pinned, code: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+        """Batches as statements.ADD_BATCH takes them."""
+        message, declared = pinned.message, pinned.delivery_channel(code)
+        most = providers()[declared["platform"]].batch_limit
+        if per_second := (declared.get("limits") or {}).get("perSecond"):
+            most = min(most, per_second)  # a call cannot be spread over seconds
+        deadline = self.now + DEADLINES[Priority(message.priority)]
+        turn = message.send_at + (first & (2**32 - 1)) // most * TURN
+        for n, begin in enumerate(range(first, last + 1, most)):
+            end = min(begin + most - 1, last)
+            yield (message.id, code, message.priority, begin, end, turn + n * TURN, self.now, deadline)
+
+    async def _leave(self, left: Sequence[tuple[int, int]]) -> None:
+        """Recipients, as (id, step), whom that step did not reach."""
+        further = [(n, step, self.now) for n, step in left if step + 1 < len(self.pinned[n >> 32].steps)]
+        if further:
+            await execute(self.tx, statements.SET_CHECKS, rows(further))
+        ended = [[n] for n, step in left if step + 1 >= len(self.pinned[n >> 32].steps)]
+        for lost in await fetch(self.tx, statements.LOSE, rows(ended), Reason.NO_ADDRESS.value) if ended else []:
+            self.cells[cell(lost["message_id"], USERS, State.LOST, Reason.NO_ADDRESS)] += 1
+            self.cells[cell(lost["message_id"], USERS)] -= 1
+
+
+def _range(row: Mapping[str, int]) -> tuple[int, int]:
+    return row["first_id"], row["last_id"]

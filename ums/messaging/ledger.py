@@ -3,23 +3,29 @@
 A state gives way only to a higher one (`vocabulary.State`), so a repeated or late report changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows
 from ums.messaging import statements
-from ums.messaging.counts import count, moved
-from ums.messaging.expand import lock
-from ums.messaging.policy import steps
-from ums.models import Message
+from ums.messaging.counts import Cell, count, moved
+from ums.messaging.policy import Step, steps
 from ums.vocabulary import Reason, State
+
+Policies = Mapping[int, Sequence[Step]]
+"""The steps of each message that has a policy, by message id."""
 
 
 class Entry(NamedTuple):
-    """What is now known of one delivery. PLANNED only notes the provider's words: it is tried again."""
+    """What is now known of one delivery, or of all from `id` to `last_id`.
+
+    PLANNED only notes the provider's words: it is tried again.
+    """
 
     id: int
     state: State
@@ -28,6 +34,8 @@ class Entry(NamedTuple):
     code: str = ""
     words: str = ""
     provider_id: str | None = None
+    last_id: int = 0
+    """0: it speaks of one delivery only."""
 
     @property
     def fate(self) -> tuple[Any, ...]:
@@ -38,37 +46,59 @@ class Entry(NamedTuple):
 
 async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int) -> None:
     """Write down what happened to any deliveries of any messages."""
-    by_message = sorted(entries, key=lambda entry: (entry.id >> 32, entry.state, entry.id, entry.at))
-    for message_id, of_message in groupby(by_message, key=lambda entry: entry.id >> 32):
-        message = await lock(tx, message_id)
-        # One state after the other: a set-based update may see each delivery only once.
-        for state, of_state in groupby(of_message, key=lambda entry: entry.state):
-            first = {entry.id: entry for entry in reversed(list(of_state))}
-            await _move(tx, message, state, rows(_runs(list(first.values())[::-1])), now)
-        await execute(tx, statements.NEXT_DUE, message_id)
-
-
-def _runs(entries: Sequence[Entry]) -> Iterator[tuple[Any, ...]]:
-    """Entries in the order of their ids, those side by side with the same fate made one: see statements.RUNS."""
-    first = last = entries[0]
-    for entry in entries[1:]:
-        if entry.id != last.id + 1 or entry[1:] != first[1:]:
-            yield (first.id, last.id, *first.fate)
-            first = entry
-        last = entry
-    yield (first.id, last.id, *first.fate)
-
-
-async def _move(tx: BaseDBAsyncClient, message: Message, state: State, runs: str, now: int) -> None:
-    if state is State.PLANNED:
-        await execute(tx, statements.NOTE_REFUSALS, runs)
+    ordered = sorted(entries, key=lambda entry: (entry.state, entry.id, entry.at))
+    if not ordered:
         return
+    message_ids = rows([n] for n in sorted({entry.id >> 32 for entry in ordered}))
+    policies = {
+        row["id"]: steps(orjson.loads(row["steps"])) for row in await fetch(tx, statements.LOCK_POLICIES, message_ids)
+    }
+    cells: Counter[Cell] = Counter()
+    # One state after the other: a set-based update may see each delivery only once.
+    for state, of_state in groupby(ordered, key=lambda entry: entry.state):
+        runs = rows(_runs(of_state))
+        if state is State.PLANNED:
+            await execute(tx, statements.NOTE_REFUSALS, runs)
+        else:
+            cells.update(await _move(tx, runs, policies, now))
+    if policies:
+        await execute(tx, statements.NEXT_DUE, rows([n] for n in policies))
+    await count(tx, cells)
+
+
+def _runs(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
+    """Entries in the order of their ids, those side by side with the same fate made one: see statements.RUNS.
+
+    Of two that speak of the same delivery, the first counts.
+    """
+    first = last = 0
+    fate: tuple[Any, ...] = ()
+    for entry in entries:
+        low, high = max(entry.id, last + 1), entry.last_id or entry.id
+        if low > high:
+            continue
+        if low != last + 1 or entry.fate != fate:
+            if first:
+                yield (first, last, *fate)
+            first, fate = low, entry.fate
+        last = high
+    yield (first, last, *fate)
+
+
+async def _move(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int) -> Counter[Cell]:
+    """What moved, for the counters."""
     # First everything that must still see the old states, the deliveries themselves last.
     cells = moved(await fetch(tx, statements.DELIVERY_MOVES, runs))
     cells.update(moved(await fetch(tx, statements.RECIPIENT_MOVES, runs)))
     await execute(tx, statements.MOVE_RECIPIENTS, runs)
-    if len(message.steps) > 1:
-        lengths = rows((n, step.first_look) for n, step in enumerate(steps(message.steps)[1:]))
-        await execute(tx, statements.SET_FIRST_LOOKS, runs, now, lengths)
+    if policies:
+        await execute(tx, statements.SET_FIRST_LOOKS, runs, now, _first_looks(policies))
     await execute(tx, statements.MOVE_DELIVERIES, runs)
-    await count(tx, message.id, cells)
+    return cells
+
+
+def _first_looks(policies: Policies) -> str:
+    """How long after an outcome the step behind each one is looked at first."""
+    return rows(
+        (message_id, n, step.first_look) for message_id, policy in policies.items() for n, step in enumerate(policy[1:])
+    )

@@ -1,11 +1,12 @@
 """What providers tell us later: verified, matched to deliveries, handed to the ledger."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import execute, execute_many, fetch, rows, transaction
+from ums.database import execute, execute_many, fetch, fetch_tuples, rows, transaction
 from ums.errors import ProviderRefused, Unauthorized
 from ums.messaging import statements
 from ums.messaging.engine import Engine
@@ -15,6 +16,9 @@ from ums.snapshot import channel_type
 from ums.vocabulary import ChannelType, Reason, State
 
 log = structlog.get_logger()
+
+COUNTED = 7 * 24 * 3_600_000
+"""ms after its submit for which a receipt still counts; a later one changes nothing any more."""
 
 KEPT = 3_600_000
 """ms that a receipt waits for the answer of the submit it speaks of; after that it belongs to nobody here."""
@@ -45,14 +49,28 @@ async def receive(engine: Engine, kind: ChannelType, code: str, report: Report) 
 
 
 async def apply(engine: Engine, code: str, told: Sequence[Receipt]) -> None:
-    """Move the deliveries that the receipts of one DeliveryChannel speak of; keep those that come too early."""
+    """Move the deliveries that the receipts of one DeliveryChannel speak of; keep those that come too early.
+
+    It returns after the commit: what a provider was thanked for is never lost.
+    """
+    if told:
+        await engine.together(_apply, (code, told))
+
+
+async def _apply(engine: Engine, posted: Sequence[tuple[str, Sequence[Receipt]]]) -> Sequence[None]:
+    """What several posts brought, in one transaction."""
     now = engine.clock()
+    by_code: defaultdict[str, list[Receipt]] = defaultdict(list)
+    for code, told in posted:
+        by_code[code] += told
     async with transaction() as tx:
-        matched = await _match(tx, code, told)
-        entries = [_entry(told[n], delivery) for n, delivery in matched]
+        entries: list[Entry] = []
+        for code, told in by_code.items():
+            matched, unknown = await _match(tx, code, told)
+            entries += matched
+            await _keep(tx, code, unknown, now)
         await record(tx, entries, now)
-        known = {n for n, _ in matched}
-        await _keep(tx, code, [receipt for n, receipt in enumerate(told) if n not in known], now)
+    return [None] * len(posted)
 
 
 async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence[str], now: int) -> None:
@@ -67,9 +85,11 @@ async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence
         )
         for row in waiting
     ]  # fmt: skip
-    matched = await _match(tx, code, told)
-    await record(tx, [_entry(told[n], delivery) for n, delivery in matched], now)
-    await execute(tx, _FORGET, rows([waiting[n]["id"]] for n, _ in matched), now - KEPT)
+    matched, unknown = await _match(tx, code, told)
+    await record(tx, matched, now)
+    left = set(unknown)
+    found = [[row["id"]] for row, receipt in zip(waiting, told, strict=True) if receipt not in left]
+    await execute(tx, _FORGET, rows(found), now - KEPT)
 
 
 async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Provider]:
@@ -85,31 +105,24 @@ async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Prov
     return found
 
 
-async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> list[tuple[int, int]]:
-    """(position in `told`, delivery id) of those whose delivery is known."""
+async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> tuple[list[Entry], list[Receipt]]:
+    """What the receipts say of deliveries that are known, and the receipts of those that are not."""
     given = rows((n, receipt.provider_id, receipt.address) for n, receipt in enumerate(told))
-    by_target = await fetch(tx, statements.MATCH_BY_TARGET, given, code)
-    by_batch = await fetch(tx, statements.MATCH_BY_BATCH, given, code)
-    return [(row["n"], row["id"]) for row in [*by_target, *by_batch]]
-
-
-def _entry(receipt: Receipt, delivery: int) -> Entry:
-    return Entry(delivery, receipt.state, receipt.at, receipt.reason, receipt.code, receipt.words)
+    found = await fetch_tuples(tx, statements.MATCH_BY_TARGET, given, code)
+    if len(found) < len(told):
+        found = [*found, *await fetch_tuples(tx, statements.MATCH_BY_BATCH, given, code)]
+    entries = [
+        Entry(delivery, (r := told[n]).state, r.at, r.reason, r.code[:40], r.words[:2000])
+        for n, delivery, submitted_at in found
+        if submitted_at is None or told[n].at <= submitted_at + COUNTED
+    ]
+    known = {n for n, _, _ in found}
+    return entries, [receipt for n, receipt in enumerate(told) if n not in known] if len(known) < len(told) else []
 
 
 async def _keep(tx: BaseDBAsyncClient, code: str, early: Sequence[Receipt], now: int) -> None:
     kept = [
-        (
-            code,
-            r.provider_id,
-            r.address,
-            int(r.state),
-            r.reason.value if r.reason else "",
-            r.code,
-            r.words,
-            r.at,
-            now,
-        )
+        (code, r.provider_id, r.address, int(r.state), r.reason.value if r.reason else "", r.code, r.words, r.at, now)
         for r in early
     ]
     if kept:

@@ -1,17 +1,19 @@
-"""Accepting a message: checked, stored and, when it is small, expanded in one transaction; milliseconds."""
+"""Accepting messages: checked, stored for good, answered; a worker does the rest."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
-from tortoise.exceptions import IntegrityError
 
-from ums.database import transaction
+from ums.database import connection, fetch, rows
 from ums.errors import CallerRefused, Problem
+from ums.messaging import statements
 from ums.messaging.draft import Draft, SendRequest
 from ums.messaging.engine import Engine
-from ums.messaging.expand import expand
 from ums.models import Message
 from ums.snapshot import Body
+from ums.vocabulary import Priority
 
 
 async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
@@ -19,26 +21,41 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
     fingerprint = _fingerprint(request)
     if known := await _known(channel, request, fingerprint):
         return known
-    snapshot, now = await engine.snapshots.newest(), engine.clock()
-    message = Draft(snapshot, channel, request).message(now)
+    snapshot = await engine.snapshots.newest()
+    message = Draft(snapshot, channel, request).message(engine.clock())
     message.input_hash = fingerprint
-    try:
-        async with transaction() as tx:
-            await message.save(using_db=tx)
-            if _is_small(message) and message.send_at <= now:
-                await expand(tx, message, snapshot, now)
-    except IntegrityError:
-        if known := await _known(channel, request, fingerprint):
-            return known  # somebody was faster with the same idempotency key
-        raise
-    await engine.lanes.wake(request.priority)
-    return message
+    if await engine.together(_store, message):
+        return message
+    known = await _known(channel, request, fingerprint)  # somebody was faster with the same idempotency key
+    if known is None:
+        raise RuntimeError("the message was not stored, and there is none with its idempotency key")
+    return known
 
 
-def _is_small(message: Message) -> bool:
-    """Whether the audience is given by name, hence at most a thousand a kind: no need to wait for a worker."""
-    users = message.audience.get("users")
-    return not users["tags"] if users else "addresses" in message.audience
+async def _store(engine: Engine, messages: Sequence[Message]) -> list[bool]:
+    """Keep the messages, giving each its id; False for those whose idempotency key is taken."""
+    stored = await fetch(connection(), statements.ADD_MESSAGES, rows(map(_row, messages)))
+    by_key = {(row["channel"], row["idempotency_key"]): row["id"] for row in stored if row["idempotency_key"]}
+    # Ids rise in the order of the rows.
+    keyless = iter(sorted(row["id"] for row in stored if not row["idempotency_key"]))
+    taken = []
+    for message in messages:
+        key = (message.channel, message.idempotency_key)
+        found = by_key.pop(key, None) if message.idempotency_key else next(keyless)
+        taken.append(found is not None)
+        message.id = found or 0
+    for lane in {Priority(message.priority) for message in messages}:
+        await engine.lanes.wake(lane)
+    return taken
+
+
+def _row(message: Message) -> tuple[Any, ...]:
+    """As statements.ADD_MESSAGES takes it."""
+    m = message
+    return (
+        m.channel, m.revision, m.created_at, m.priority, m.state, m.audience, m.content, m.template, m.policy, m.steps,
+        m.send_no, m.owner, m.idempotency_key, m.input_hash, m.send_at, m.due_at,
+    )  # fmt: skip
 
 
 def _fingerprint(request: SendRequest) -> str:

@@ -4,6 +4,19 @@ Standard SQL for SQLite and PostgreSQL, with the three extras of `ums.database.d
 `(message id << 32) + n`, so "the rows of a message" is a range of ids.
 """
 
+# --- accept ---------------------------------------------------------------------------------------------------------
+
+ADD_MESSAGES = """
+INSERT INTO message (channel, revision, created_at, priority, state, failure, audience, content, template, policy,
+    steps, send_no, owner, idempotency_key, input_hash, send_at, due_at,
+    lease_until, lease_token, expanded, cursor, recipients, deliveries)
+SELECT channel, revision, created_at, priority, state, '', audience, content, template, policy,
+    steps, send_no, owner, idempotency_key, input_hash, send_at, due_at, 0, '', false, 0, 0, 0
+FROM ROWS($1: channel text, revision int, created_at bigint, priority int, state text, audience jsonb, content jsonb, \
+template text, policy text, steps jsonb, send_no text, owner text, idempotency_key text, input_hash text, \
+send_at bigint, due_at bigint) AS given WHERE true
+ON CONFLICT (channel, idempotency_key) DO NOTHING RETURNING id, channel, idempotency_key"""
+
 # --- expand: who is meant -------------------------------------------------------------------------------------------
 
 EVERYBODY = "SELECT id, user_id FROM user_account WHERE id > $3 ORDER BY id LIMIT $4"
@@ -27,10 +40,21 @@ FROM ({chunk}) AS chunk"""
 
 ADDED = "SELECT count(*) AS number, max(user_id) AS cursor FROM recipient WHERE id BETWEEN $1 AND $2"
 
+ADD_NAMED_RECIPIENTS = """
+INSERT INTO recipient (id, message_id, user_id, target, state, reason, step)
+SELECT given.id, CAST(given.id >> 32 AS int), u.id, given.target,
+       CASE WHEN u.id IS NULL THEN 5 ELSE 0 END, CASE WHEN u.id IS NULL THEN $2 ELSE '' END, 0
+FROM ROWS($1: id bigint, target text) AS given LEFT JOIN user_account u ON u.user_id = given.target"""
+
 ADD_GIVEN_RECIPIENTS = """
 INSERT INTO recipient (id, message_id, target, state, reason, step)
-SELECT id, CAST($2 AS int), target, state, reason, 0
+SELECT id, CAST(id >> 32 AS int), target, state, reason, 0
 FROM ROWS($1: id bigint, target text, state int, reason text) AS given"""
+
+RECIPIENTS_ADDED = """
+SELECT r.message_id, r.state, r.reason, count(*) AS number
+FROM ROWS($1: first_id bigint, last_id bigint) AS run JOIN recipient r ON r.id BETWEEN run.first_id AND run.last_id
+GROUP BY r.message_id, r.state, r.reason"""
 
 UNKNOWN_USERS = """
 SELECT given.user_id FROM ROWS($1: user_id text) given
@@ -38,47 +62,66 @@ LEFT JOIN user_account u ON u.user_id = given.user_id WHERE u.id IS NULL"""
 
 # --- expand: where they can be reached ------------------------------------------------------------------------------
 
-RECIPIENT_RANGE = "SELECT id, user_id FROM recipient WHERE id BETWEEN $1 AND $2 AND state = 0"
+# Ranges of recipients that take a step together.
+TAKERS = "ROWS($1: first_id bigint, last_id bigint, step int)"
 
-RECIPIENT_LIST = """
-SELECT r.id, r.user_id FROM ROWS($1: id bigint) AS listed
-JOIN recipient r ON r.id = listed.id AND r.message_id = $2"""
-
-# The address bound to $8 comes first; the one bound to $9 serves only who has none bound to $8.
-ADD_DELIVERIES = """
+# The address bound to `near` comes first; the one bound to `far` serves only who has none bound to `near`.
+ADD_DELIVERIES = f"""
 INSERT INTO delivery (id, recipient_id, delivery_channel, step, address, state, reason, code, words, planned_at)
-SELECT CAST($3 AS bigint) + row_number() OVER (ORDER BY r.id, a.id), r.id, $4, CAST($5 AS int), a.value,
-       0, '', '', '', CAST($6 AS bigint)
-FROM ({recipients}) AS r JOIN address a ON a.user_id = r.user_id AND a.type = $7
-WHERE a.bind = $8 OR (a.bind = $9 AND NOT EXISTS (
-    SELECT 1 FROM address nearer WHERE nearer.user_id = r.user_id AND nearer.type = $7 AND nearer.bind = $8))"""
+SELECT way.base + row_number() OVER (PARTITION BY way.message_id ORDER BY way.position, r.id, a.id),
+       r.id, way.delivery_channel, way.step, a.value, 0, '', '', '', CAST($3 AS bigint)
+FROM {TAKERS} AS taker
+CROSS JOIN ROWS($2: message_id bigint, step int, position int, base bigint, delivery_channel text, type text, \
+near text, far text) AS way
+CROSS JOIN recipient r CROSS JOIN address a
+WHERE way.message_id = taker.first_id >> 32 AND way.step = taker.step
+AND r.id BETWEEN taker.first_id AND taker.last_id AND r.state <> 5
+AND a.user_id = r.user_id AND a.type = way.type
+AND (a.bind = way.near OR (a.bind = way.far AND NOT EXISTS (
+    SELECT 1 FROM address nearer WHERE nearer.user_id = r.user_id AND nearer.type = way.type
+    AND nearer.bind = way.near)))"""
 
 ADD_GIVEN_DELIVERIES = """
 INSERT INTO delivery (id, recipient_id, delivery_channel, step, address, state, reason, code, words, planned_at)
 SELECT id, recipient_id, delivery_channel, 0, address, 0, '', '', '', CAST($2 AS bigint)
 FROM ROWS($1: id bigint, recipient_id bigint, delivery_channel text, address text) AS given"""
 
-DELIVERIES_ADDED = "SELECT count(*) AS number FROM delivery WHERE id > $1 AND id <= $2"
+DELIVERIES_ADDED = """
+SELECT given.message_id, d.delivery_channel, min(d.id) AS first_id, max(d.id) AS last_id
+FROM ROWS($1: message_id int, first_id bigint, last_id bigint) AS given
+JOIN delivery d ON d.id BETWEEN given.first_id AND given.last_id
+GROUP BY given.message_id, d.delivery_channel, d.step ORDER BY 3"""
 
 ADD_BATCH = """
-INSERT INTO batch (message_id, delivery_channel, priority, first_id, last_id, due_at, deadline_at,
+INSERT INTO batch (message_id, delivery_channel, priority, first_id, last_id, turn_at, due_at, deadline_at,
                    lease_until, lease_token, attempts, request_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', 0, '')"""
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '', 0, '')"""
 
-NOT_REACHED = """
-SELECT r.id FROM ({recipients}) AS r
-WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = r.id AND d.step = $3)"""
+NOT_REACHED = f"""
+SELECT r.id, taker.step FROM {TAKERS} AS taker
+JOIN recipient r ON r.id BETWEEN taker.first_id AND taker.last_id AND r.state <> 5
+WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = r.id AND d.step = taker.step)"""
 
 LOSE = """
 UPDATE recipient SET state = 5, reason = $2, next_check_at = NULL
 WHERE state = 0 AND id IN (SELECT id FROM ROWS($1: id bigint) AS listed)
-AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = recipient.id) RETURNING id"""
+AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = recipient.id) RETURNING message_id"""
+
+LOCK_MESSAGES = "SELECT id FROM message WHERE id IN (SELECT id FROM ROWS($1: id int) AS listed) ORDER BY id FOR UPDATE"
+
+KEEP_EXPANSIONS = """
+UPDATE message SET cursor = given.cursor, recipients = given.recipients, deliveries = given.deliveries,
+    expanded = given.expanded, state = given.state, failure = given.failure, due_at = given.due_at,
+    lease_until = 0, lease_token = ''
+FROM ROWS($1: id int, cursor bigint, recipients bigint, deliveries bigint, expanded boolean, state text, failure text, \
+due_at bigint) AS given WHERE message.id = given.id"""
 
 # --- policy ---------------------------------------------------------------------------------------------------------
 
 DUE_RECIPIENTS = """
-SELECT id, step FROM recipient WHERE message_id = $1 AND next_check_at IS NOT NULL AND next_check_at <= $2
-ORDER BY next_check_at LIMIT $3 FOR UPDATE"""
+SELECT r.id, r.message_id, r.step FROM ROWS($1: id int) AS listed JOIN recipient r ON r.message_id = listed.id
+WHERE r.next_check_at IS NOT NULL AND r.next_check_at <= $2
+ORDER BY r.next_check_at LIMIT $3 FOR UPDATE OF r"""
 
 SEEN = """
 SELECT d.recipient_id, d.delivery_channel, d.state, d.submitted_at, d.delivered_at, d.clicked_at
@@ -90,33 +133,70 @@ FROM ROWS($1: id bigint, step int, next_check_at bigint) AS given WHERE recipien
 
 NEXT_DUE = """
 UPDATE message SET due_at = (
-    SELECT min(next_check_at) FROM recipient WHERE message_id = $1 AND next_check_at IS NOT NULL)
-WHERE id = $1 AND expanded"""
+    SELECT min(r.next_check_at) FROM recipient r WHERE r.message_id = message.id AND r.next_check_at IS NOT NULL)
+WHERE expanded AND id IN (SELECT id FROM ROWS($1: id int) AS listed)"""
 
-SETTLE = """
-UPDATE message SET state = 'done' WHERE id = $1 AND expanded AND due_at IS NULL AND state <> 'done'
-AND NOT EXISTS (SELECT 1 FROM batch WHERE message_id = $1 AND done_at IS NULL)"""
+_SETTLED = """
+UPDATE message SET state = 'done' WHERE state = 'sending' AND expanded AND due_at IS NULL
+AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.message_id = message.id AND batch.done_at IS NULL)"""
+
+SETTLE = f"{_SETTLED} AND id IN (SELECT id FROM ROWS($1: id int) AS listed)"
+
+SETTLE_ALL = _SETTLED
 
 # --- leases ---------------------------------------------------------------------------------------------------------
 
-CLAIM_BATCHES = """
-UPDATE batch SET lease_until = $3, lease_token = $4, attempts = attempts + 1
-WHERE id IN (SELECT id FROM batch WHERE done_at IS NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2
-             ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
-RETURNING id, message_id, delivery_channel, priority, first_id, last_id, deadline_at, attempts, request_key"""
+PLANNED = "SELECT TUPLES(id, address) FROM delivery WHERE id BETWEEN $1 AND $2 AND state = 0"
 
-CLAIM_MESSAGE = """
+_LEASE = "id, message_id, delivery_channel, priority, first_id, last_id, deadline_at, attempts, request_key"
+
+_DUE = "done_at IS NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2"
+
+_NOT_CLOSED = """NOT EXISTS (SELECT 1 FROM delivery_channel_status s
+    WHERE s.delivery_channel = batch.delivery_channel AND s.closed_until > $2)"""
+
+# Every message in its turn, not first come first served: see Batch.turn_at. $6 names who must be asked for first.
+CLAIM_BATCHES = f"""
+UPDATE batch SET lease_until = $3, lease_token = $4, attempts = attempts + 1
+WHERE id IN (SELECT id FROM batch WHERE {_DUE} AND {_NOT_CLOSED}
+             AND delivery_channel NOT IN (SELECT code FROM ROWS($6: code text) AS limited)
+             ORDER BY turn_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+RETURNING {_LEASE}"""
+
+CANDIDATES = f"""
+SELECT id, last_id - first_id + 1 AS targets FROM batch
+WHERE {_DUE} AND delivery_channel = $3 ORDER BY turn_at, id LIMIT $4 FOR UPDATE SKIP LOCKED"""
+
+CLAIM_LISTED = f"""
+UPDATE batch SET lease_until = $2, lease_token = $3, attempts = attempts + 1
+WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed) RETURNING {_LEASE}"""
+
+CLAIM_MESSAGES = """
 UPDATE message SET lease_until = $3, lease_token = $4
 WHERE id IN (SELECT id FROM message WHERE due_at IS NOT NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2
-             ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, expanded"""
+             ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+RETURNING id"""
 
-IS_DUE = """
-SELECT 1 AS due WHERE
-   EXISTS (SELECT 1 FROM batch WHERE done_at IS NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2)
+# $3: how far ahead of its rate the lane may go.
+IS_DUE = f"""
+SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM batch WHERE {_DUE} AND NOT EXISTS (
+    SELECT 1 FROM delivery_channel_status s
+    WHERE s.delivery_channel = batch.delivery_channel AND (s.closed_until > $2 OR s.next_at > $2 + $3)))
 OR EXISTS (SELECT 1 FROM message WHERE due_at IS NOT NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2)"""
 
 RENEW = "UPDATE batch SET lease_until = $3 WHERE id = $1 AND lease_token = $2"
+
+KEEP_KEYS = """
+UPDATE batch SET request_key = given.request_key FROM ROWS($1: id bigint, request_key text) AS given
+WHERE batch.id = given.id"""
+
+# Done when nothing of it is planned any more. Who lost the lease leaves the batch to its successor.
+RELEASE = """
+UPDATE batch SET lease_until = 0, lease_token = '', due_at = given.due_at,
+    done_at = CASE WHEN EXISTS (SELECT 1 FROM delivery d
+        WHERE d.id BETWEEN batch.first_id AND batch.last_id AND d.state = 0) THEN NULL ELSE CAST($2 AS bigint) END
+FROM ROWS($1: id bigint, token text, due_at bigint) AS given
+WHERE batch.id = given.id AND batch.lease_token = given.token"""
 
 # --- ledger ---------------------------------------------------------------------------------------------------------
 
@@ -124,25 +204,35 @@ RENEW = "UPDATE batch SET lease_until = $3 WHERE id = $1 AND lease_token = $2"
 RUNS = """ROWS($1: first_id bigint, last_id bigint, state int, reason text, code text, words text, provider_id text, \
 at bigint)"""
 
+# Counted under a row lock, in the order of the ids: nobody moves them until the transaction ends, and nobody waits in a
+# circle.
 DELIVERY_MOVES = f"""
-SELECT d.delivery_channel, d.state AS old_state, d.reason AS old_reason, o.state AS new_state, o.reason AS new_reason,
-       count(*) AS number
-FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id WHERE o.state > d.state
-GROUP BY d.delivery_channel, d.state, d.reason, o.state, o.reason"""
+SELECT message_id, delivery_channel, old_state, old_reason, new_state, new_reason, count(*) AS number FROM (
+    SELECT d.id >> 32 AS message_id, d.delivery_channel, d.state AS old_state, d.reason AS old_reason,
+           o.state AS new_state, o.reason AS new_reason
+    FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id
+    WHERE o.state > d.state ORDER BY d.id FOR UPDATE OF d) AS moving
+GROUP BY message_id, delivery_channel, old_state, old_reason, new_state, new_reason"""
 
 _BEST = f"""
 SELECT d.recipient_id, max(o.state) AS state FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id
 WHERE o.state > d.state GROUP BY d.recipient_id"""
 
 RECIPIENT_MOVES = f"""
-SELECT '' AS delivery_channel, r.state AS old_state, r.reason AS old_reason, best.state AS new_state,
-       '' AS new_reason, count(*) AS number
-FROM ({_BEST}) AS best JOIN recipient r ON r.id = best.recipient_id WHERE best.state > r.state
-GROUP BY r.state, r.reason, best.state"""
+SELECT message_id, '' AS delivery_channel, old_state, old_reason, new_state, '' AS new_reason, count(*) AS number FROM (
+    SELECT r.message_id, r.state AS old_state, r.reason AS old_reason, best.state AS new_state
+    FROM ({_BEST}) AS best JOIN recipient r ON r.id = best.recipient_id
+    WHERE best.state > r.state ORDER BY r.id FOR UPDATE OF r) AS moving
+GROUP BY message_id, old_state, old_reason, new_state"""
 
 MOVE_RECIPIENTS = f"""
 UPDATE recipient SET state = best.state, reason = '' FROM ({_BEST}) AS best
 WHERE recipient.id = best.recipient_id AND best.state > recipient.state"""
+
+# What a policy moves is moved by one at a time: its next look is the least of many rows.
+LOCK_POLICIES = """
+SELECT id, steps FROM message WHERE policy <> '' AND id IN (SELECT id FROM ROWS($1: id int) AS listed)
+ORDER BY id FOR UPDATE"""
 
 # A first outcome starts the window of the next step, $3 gives its length for each step; a failure is looked at now.
 SET_FIRST_LOOKS = f"""
@@ -150,7 +240,7 @@ UPDATE recipient SET next_check_at = looks.at FROM (
     SELECT d.recipient_id,
            min(CASE WHEN o.state IN (20, 30, 35, 50) THEN CAST($2 AS bigint) ELSE o.at + w.length END) AS at
     FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id JOIN recipient r ON r.id = d.recipient_id
-    JOIN ROWS($3: step int, length bigint) AS w ON w.step = r.step
+    JOIN ROWS($3: message_id int, step int, length bigint) AS w ON w.message_id = r.message_id AND w.step = r.step
     WHERE o.state > d.state AND (d.state = 0 OR o.state IN (20, 30, 35, 50)) GROUP BY d.recipient_id) AS looks
 WHERE recipient.id = looks.recipient_id AND (recipient.next_check_at IS NULL OR recipient.next_check_at > looks.at)"""
 
@@ -170,8 +260,8 @@ FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state 
 
 MOVE_COUNTS = """
 INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
-SELECT CAST($2 AS int), delivery_channel, state, reason, number
-FROM ROWS($1: delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
+SELECT message_id, delivery_channel, state, reason, number
+FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
 ON CONFLICT (message_id, delivery_channel, state, reason)
 DO UPDATE SET number = message_count.number + excluded.number"""
 
@@ -181,11 +271,12 @@ RECEIPTS = "ROWS($1: n int, provider_id text, address text)"
 
 # A provider's id names one target, or a whole batch in which the address names the target.
 MATCH_BY_TARGET = f"""
-SELECT given.n, d.id FROM {RECEIPTS} AS given JOIN delivery d ON d.provider_id = given.provider_id
+SELECT TUPLES(given.n, d.id, d.submitted_at)
+FROM {RECEIPTS} AS given JOIN delivery d ON d.provider_id = given.provider_id
 WHERE d.provider_id IS NOT NULL AND d.delivery_channel = $2 AND (given.address = '' OR d.address = given.address)"""
 
 MATCH_BY_BATCH = f"""
-SELECT given.n, d.id FROM {RECEIPTS} AS given
+SELECT TUPLES(given.n, d.id, d.submitted_at) FROM {RECEIPTS} AS given
 JOIN attempt a ON a.provider_id = given.provider_id AND a.delivery_channel = $2 AND a.provider_id IS NOT NULL
 JOIN batch b ON b.id = a.batch_id
 JOIN delivery d ON d.address = given.address AND d.id BETWEEN b.first_id AND b.last_id"""

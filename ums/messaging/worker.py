@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 
 import structlog
 
@@ -13,25 +14,31 @@ from ums.vocabulary import Clock, Priority
 log = structlog.get_logger()
 
 
-async def work(settings: Settings, clock: Clock) -> None:
-    """Deliver until SIGTERM or SIGINT; then finish what is in flight and go."""
-    async with running(settings, clock) as engine:
+async def work(settings: Settings, clock: Clock, lanes: Sequence[Priority], capacity: int) -> None:
+    """Deliver what is due in these lanes until SIGTERM or SIGINT; then finish what is in flight and go."""
+    async with running(settings, clock, capacity=capacity) as engine:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, engine.stopping.set)
-        await serve(engine)
+        await serve(engine, lanes)
 
 
-async def serve(engine: Engine) -> None:
+async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> None:
     """Answer wake-ups and look for due work until `engine.stopping` is set."""
 
     async def answer(lane: Priority) -> None:
         await drain(engine, lane)
 
-    consumers = engine.lanes.consumers(answer, engine.settings.workers)
+    threads = {lane: engine.settings.workers[lane.name.lower()] for lane in lanes}
+    consumers = engine.lanes.consumers(answer, threads)
     consumers.start()
-    log.info("worker_started", worker=engine.worker, threads=dict(engine.settings.workers))
-    sweeper = asyncio.create_task(sweep(engine))
+    log.info(
+        "worker_started",
+        worker=engine.worker,
+        threads={lane.name.lower(): number for lane, number in threads.items()},
+        capacity=engine.capacity,
+    )
+    sweeper = asyncio.create_task(sweep(engine, lanes))
     try:
         while not engine.stopping.is_set():
             await asyncio.wait([sweeper], timeout=1)

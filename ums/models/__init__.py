@@ -5,9 +5,19 @@ A table's docstring becomes its comment in the database, and Tortoise splits DDL
 
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.people import Address, Tag, User
-from ums.models.traffic import Attempt, Batch, Count, Delivery, Message, Recipient, WaitingReceipt
+from ums.models.traffic import (
+    Attempt,
+    Batch,
+    Count,
+    Delivery,
+    DeliveryChannelStatus,
+    Message,
+    Recipient,
+    WaitingReceipt,
+)
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Count", "Delivery", "Effect", "Message", "Override", "Recipient", "Resource",
-    "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "Batch", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "Message", "Override",
+    "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt",
+    "WatchStatus",
 ]  # fmt: skip

@@ -56,6 +56,7 @@ class Message(Model):
         indexes = (
             IndexWhere(fields=("priority", "due_at"), name="message_due", where="due_at IS NOT NULL"),
             Index(fields=("channel", "id"), name="message_history"),
+            IndexWhere(fields=("id",), name="message_sending", where="state = 'sending'"),
         )
 
 
@@ -129,6 +130,12 @@ class Batch(Model):
     priority = fields.SmallIntField()
     first_id = fields.BigIntField()
     last_id = fields.BigIntField()
+    turn_at = fields.BigIntField(db_default=0)
+    """Among what is due, the smallest goes first: when the message was to be sent, and a second more for each batch.
+
+    So of a huge message and a small one that came later, the small one has its turn as soon as it is there, and
+    however many small ones come, the huge one has a batch in every second of theirs.
+    """
     due_at = fields.BigIntField()
     deadline_at = fields.BigIntField()
     """What is still planned then has failed."""
@@ -142,7 +149,8 @@ class Batch(Model):
     class Meta:
         table = "batch"
         indexes = (
-            IndexWhere(fields=("priority", "due_at"), name="batch_due", where="done_at IS NULL"),
+            IndexWhere(fields=("priority", "turn_at"), name="batch_turn", where="done_at IS NULL"),
+            IndexWhere(fields=("delivery_channel", "lease_until"), name="batch_leased", where="done_at IS NULL"),
             Index(fields=("message_id",), name="batch_message"),
         )
 
@@ -193,6 +201,26 @@ class Count(Model):
     class Meta:
         table = "message_count"
         unique_together = (("message_id", "delivery_channel", "state", "reason"),)
+
+
+class DeliveryChannelStatus(Model):
+    """How a DeliveryChannel is doing, known to all workers, without a row when it never had trouble nor a limit."""
+
+    delivery_channel = fields.CharField(80, primary_key=True)
+    next_at = fields.BigIntField(db_default=0)
+    """What its declared rate still owes: the next address may go out then."""
+    closed_until = fields.BigIntField(db_default=0)
+    """No call before: the provider asked for a pause, or it keeps failing."""
+    failures = fields.IntField(db_default=0)
+    """One after the other, 0 after a success."""
+    since = fields.BigIntField(db_default=0)
+    """When the first of them was."""
+    code = fields.CharField(40, db_default="")
+    words = fields.TextField(db_default="")
+    """What the provider said last."""
+
+    class Meta:
+        table = "delivery_channel_status"
 
 
 class WaitingReceipt(Model):

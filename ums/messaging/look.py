@@ -1,0 +1,95 @@
+"""Messages that are due: their audiences are worked out, their recipients take the next policy step."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import structlog
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from ums.database import AWAY, connection, execute, fetch, rows, transaction
+from ums.messaging import statements
+from ums.messaging.advance import advance
+from ums.messaging.engine import LEASE, Engine
+from ums.messaging.expand import expand, fail, is_named, unsendable
+from ums.messaging.fan_out import FanOut, Pinned
+from ums.models import Message
+from ums.snapshot import Snapshot
+from ums.vocabulary import Priority
+
+log = structlog.get_logger()
+
+MOST = 64
+"""Messages a transaction."""
+
+
+async def look(engine: Engine, lane: Priority) -> bool:
+    """Expand or advance messages that are due; whether there were any."""
+    now, token = engine.clock(), uuid.uuid4().hex
+    claimed = await fetch(connection(), statements.CLAIM_MESSAGES, int(lane), now, now + LEASE, token, MOST)
+    ids = [row["id"] for row in claimed]
+    try:
+        await _work_out(engine, ids, now)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("messages_not_worked_out", messages=ids, then="one by one")
+        await _one_by_one(engine, ids, now)
+    return bool(ids)
+
+
+async def _one_by_one(engine: Engine, ids: Sequence[int], now: int) -> None:
+    """So that one that cannot be worked out keeps no other from it."""
+    for n in ids:
+        try:
+            await _work_out(engine, [n], now)
+        except Exception:
+            log.exception("message_not_worked_out", message=n, then="its lease runs out, and it is tried again")
+
+
+async def settle(message_ids: Sequence[int]) -> None:
+    """Messages of which nothing is left to do are done. Not in a transaction with the last of it: two may be last."""
+    await execute(connection(), statements.SETTLE, rows([n] for n in message_ids))
+
+
+async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
+    if not ids:
+        return
+    newest = await engine.snapshots.newest()
+    async with transaction() as tx:
+        messages = await _held(tx, ids)
+        pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in messages}
+        out = FanOut(tx, pinned, now)
+        moving = [each for each in pinned.values() if each.message.expanded]
+        await expand(out, _beginning(pinned.values(), newest))
+        if moving:
+            await advance(out, moving)
+        await execute(tx, statements.KEEP_EXPANSIONS, rows(map(_kept, messages)))
+        if policies := [[m.id] for m in messages if m.expanded and len(m.steps) > 1]:
+            await execute(tx, statements.NEXT_DUE, rows(policies))
+        await out.counted()
+    await settle(ids)
+
+
+async def _held(tx: BaseDBAsyncClient, ids: Sequence[int]) -> list[Message]:
+    """The messages as they are, and as they stay until the transaction ends."""
+    await fetch(tx, statements.LOCK_MESSAGES, rows([n] for n in ids))
+    return await Message.filter(id__in=ids).using_db(tx).order_by("id")
+
+
+def _beginning(pinned: Iterable[Pinned], newest: Snapshot) -> Iterator[Pinned]:
+    """Those to be expanded now: of the large ones only the first, the others have their turn after its chunk."""
+    large = 0
+    for each in pinned:
+        if each.message.expanded:
+            continue
+        if reason := unsendable(each.message, newest):
+            fail(each.message, reason)
+            continue
+        large += not is_named(each.message)
+        if is_named(each.message) or large == 1:
+            yield each
+
+
+def _kept(m: Message) -> tuple[Any, ...]:
+    return m.id, m.cursor, m.recipients, m.deliveries, m.expanded, m.state, m.failure, m.due_at
