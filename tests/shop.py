@@ -52,9 +52,9 @@ class Shop:
         written, problems = await upsert(people, scope, self.time())
         assert (written, problems) == (len(people), [])
 
-    async def sends(self, audience: Mapping[str, Any], **options: Any) -> Message:
-        """From Channel `shop`; content for the app unless said otherwise."""
-        channel = (await self.engine.snapshots.newest()).channel("shop")
+    async def sends(self, audience: Mapping[str, Any], channel_key: str = "shop", **options: Any) -> Message:
+        """Content for the app unless said otherwise."""
+        channel = (await self.engine.snapshots.newest()).channel(channel_key)
         assert channel is not None
         if "template" not in options:
             options = {"content": {"app": APP}, **options}
@@ -97,12 +97,15 @@ JOIN delivery d ON d.id BETWEEN b.first_id AND b.last_id JOIN attempt a ON a.bat
 WHERE b.message_id = $1 AND b.delivery_channel = $2 ORDER BY a.id"""
 
 
-def person(name: str, *, app: Sequence[str] = (), phone: str = "", mail: str = "", tags: Sequence[str] = ()) -> Upload:
+def person(
+    name: str, *, app: Sequence[str] = (), phone: str = "", mail: str = "", staff: str = "", tags: Sequence[str] = ()
+) -> Upload:
     """Somebody, reachable as given; the app by the DeliveryChannel `app`, the rest for all."""
     addresses: list[tuple[ChannelType, str, Sequence[str]]] = []
     addresses += [(ChannelType.APP, "app", app)] if app else []
     addresses += [(ChannelType.SMS, "all", [phone])] if phone else []
     addresses += [(ChannelType.EMAIL, "all", [mail])] if mail else []
+    addresses += [(ChannelType.DINGTALK, "all", [staff])] if staff else []
     return Upload(name, set=Bindings((("all", tags),) if tags else (), tuple(addresses)))
 
 

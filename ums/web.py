@@ -19,7 +19,12 @@ from ums.providers.contract import Report
 from ums.settings import Settings
 from ums.vocabulary import ChannelType, Clock, system_clock
 
-DOORS = {"app": ChannelType.APP, "sms": ChannelType.SMS}
+DOORS = {
+    "app": ChannelType.APP,
+    "sms": ChannelType.SMS,
+    "wechatoa": ChannelType.WECHAT_OA,
+    "wechatmp": ChannelType.WECHAT_MP,
+}
 """The name in the path of each receipt door: `/v1/<name>/callback`, or `/v1/<name>/callback/<code>`."""
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -56,14 +61,15 @@ async def receive(request: Request) -> Response:
     report = await _report(request)
     if report is None:
         return PlainTextResponse(f"more than {MOST_BYTES} bytes", 413)
-    if (echo := await receipts.greet(engine, kind, code, report)) is not None:
-        return PlainTextResponse(echo)
     try:
-        return JSONResponse({"received": await receipts.receive(engine, kind, code, report)})
+        if (echo := await receipts.greet(engine, kind, code, report)) is not None:
+            return PlainTextResponse(echo)
+        received, thanks = await receipts.receive(engine, kind, code, report)
     except Unauthorized as error:
         return PlainTextResponse(str(error), 401)
     except CallerRefused as error:
         return PlainTextResponse(str(error), 400)
+    return PlainTextResponse(thanks) if thanks else JSONResponse({"received": received})
 
 
 async def _report(request: Request) -> Report | None:

@@ -254,7 +254,9 @@ async def test_a_provider_that_is_down_is_asked_again_until_it_is_back(shop: Sho
     await shop.knows(person("ann", app=["rid-ann"]))
     message = await shop.sends({"users": {"userIds": ["ann"]}})
     nobody = free_address()
-    async with connected(replace(shop.engine.settings, sandbox=f"{nobody.host}:{nobody.port}")) as connections:
+    async with connected(
+        replace(shop.engine.settings, sandbox=f"{nobody.host}:{nobody.port}"), shop.time
+    ) as connections:
         await drain(replace(shop.engine, connections=connections), Priority.MEDIUM)
     assert await shop.states(message) == {"ann": State.PLANNED}
 
@@ -270,7 +272,7 @@ async def test_a_missing_secret_keeps_the_message_waiting_and_is_named(shop: Sho
     await shop.knows(person("ann", app=["rid-ann"]))
     message = await shop.sends({"users": {"userIds": ["ann"]}})
 
-    async with connected(replace(shop.engine.settings, sandbox="")) as connections:
+    async with connected(replace(shop.engine.settings, sandbox=""), shop.time) as connections:
         await drain(replace(shop.engine, connections=connections), Priority.MEDIUM)
 
     (attempt,) = await Attempt.all()

@@ -159,7 +159,9 @@ async def test_a_used_up_quota_closes_until_the_provider_renews_it(shop: Shop, m
 async def fails(shop: Shop, times: int, lane: Priority = Priority.LOW) -> None:
     """That often nobody answers at the provider's address, each time as soon as it is tried again."""
     nobody = free_address()
-    async with connected(replace(shop.engine.settings, sandbox=f"{nobody.host}:{nobody.port}")) as connections:
+    async with connected(
+        replace(shop.engine.settings, sandbox=f"{nobody.host}:{nobody.port}"), shop.time
+    ) as connections:
         for _ in range(times):
             await drain(replace(shop.engine, connections=connections, _rounds={}), lane)
             shop.time.passes(40 * MINUTE)

@@ -98,7 +98,7 @@ async def test_the_door_takes_what_bears_the_credentials_of_a_delivery_channel(s
     (attempt,) = await Attempt.all()
     body = orjson.dumps([{"msg_id": attempt.provider_id, "registration_id": "rid-bob", "type": "delivered"}])
 
-    received = await receive(shop.engine, ChannelType.APP, "", report("app-key", "sandbox-app-secret", body))
+    received, _ = await receive(shop.engine, ChannelType.APP, "", report("app-key", "sandbox-app-secret", body))
 
     assert received == 1
     assert await shop.states(message) == {"ann": State.SUBMITTED, "bob": State.DELIVERED, "eve": State.SUBMITTED}

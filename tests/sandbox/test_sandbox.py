@@ -1,6 +1,7 @@
 """The sandbox as a whole: it starts, is told what to do from outside, and leaves nothing behind."""
 
 import asyncio
+import time
 
 import aiohttp
 import pytest
@@ -87,6 +88,19 @@ async def test_the_record_can_be_read_and_cleared_from_outside(
         assert response.status == 204
     assert (held.submissions, held.addresses) == (0, [])
     assert running.record("jpush") is held
+
+
+async def test_the_record_says_when_each_submission_was_accepted(
+    running: Sandbox, session: aiohttp.ClientSession
+) -> None:
+    before = time.time_ns() // 1_000_000
+    await push(session, running.address)
+    between = time.time_ns() // 1_000_000
+    await push(session, running.address)
+    after = time.time_ns() // 1_000_000
+
+    first, second = (submission["at"] for submission in running.record("jpush").accepted)
+    assert before <= first <= between <= second <= after
 
 
 @pytest.mark.parametrize("path", ["/_control/telex/record", "/jpush/v3/nothing", "/"])

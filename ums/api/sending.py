@@ -39,8 +39,13 @@ class AudienceInput:
 @strawberry.input(description="For each type the content that its provider takes; see schemas/content/<type>.json.")
 class ContentInput:
     app: JSON | None = None
+    wechat_oa: JSON | None = None
+    wechat_mp: JSON | None = None
     sms: JSON | None = None
     email: JSON | None = None
+    alipay_life: JSON | None = None
+    dingtalk: JSON | None = None
+    wecom: JSON | None = None
 
 
 @strawberry.input
@@ -125,5 +130,14 @@ def _audience(given: AudienceInput) -> dict[str, Any]:
 
 
 def _content(given: ContentInput) -> dict[str, Any]:
-    found = {"app": given.app, "sms": given.sms, "email": given.email}
-    return {key: body for key, body in found.items() if body is not None}
+    found = {
+        ChannelType.APP: given.app,
+        ChannelType.WECHAT_OA: given.wechat_oa,
+        ChannelType.WECHAT_MP: given.wechat_mp,
+        ChannelType.SMS: given.sms,
+        ChannelType.EMAIL: given.email,
+        ChannelType.ALIPAY_LIFE: given.alipay_life,
+        ChannelType.DINGTALK: given.dingtalk,
+        ChannelType.WECOM: given.wecom,
+    }
+    return {kind.value: body for kind, body in found.items() if body is not None}

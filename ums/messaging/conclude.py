@@ -16,6 +16,7 @@ from ums.database import AWAY, execute, execute_many, rows, transaction
 from ums.messaging import limits, receipts, statements
 from ums.messaging.deliver import Exchange, Verdict
 from ums.messaging.engine import Engine
+from ums.messaging.inquire import first_question
 from ums.messaging.ledger import Entry, record
 from ums.messaging.look import settle
 from ums.models import Attempt
@@ -47,6 +48,7 @@ async def conclude(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]
 
 
 async def _write(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
+    newest = await engine.snapshots.newest()
     async with transaction() as tx:
         now = engine.clock()
         entries = [entry for exchange in landed for entry in await _entries(tx, exchange, now)]
@@ -55,7 +57,8 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
         await record(tx, entries, now)
         for code in {exchange.lease.delivery_channel for exchange in landed}:
             await receipts.match_waiting(tx, code, _provider_ids(landed, code), now)
-        await execute(tx, statements.RELEASE, rows(_released(exchange, now) for exchange in landed), now)
+        released = [(*_released(exchange, now), first_question(newest, exchange, now)) for exchange in landed]
+        await execute(tx, statements.RELEASE, rows(released), now)
     await settle(list({exchange.lease.message_id for exchange in landed}))
     return [None] * len(landed)
 
@@ -125,7 +128,7 @@ def _provider_ids(landed: Iterable[Exchange], code: str) -> list[str]:
 
 
 def _released(exchange: Exchange, now: int) -> tuple[Any, ...]:
-    """As statements.RELEASE takes it: due again after the next rung of the ladder, unless nothing of it is left."""
+    """Its id, its token, and when it is due again: after the next rung of the ladder, if anything of it is left."""
     lease = exchange.lease
     again = now + wait_ms(lease.priority, lease.attempts, exchange.retry_after)
     return lease.id, lease.token, min(again, lease.deadline_at)

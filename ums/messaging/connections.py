@@ -7,11 +7,12 @@ from typing import Any
 import aiohttp
 
 from ums.errors import ProviderRefused, SecretMissing
+from ums.messaging.tokens import SharedTokens
 from ums.providers import providers
 from ums.providers.contract import Account, Provider
 from ums.settings import SecretRef, Settings
 from ums.snapshot import Body, Snapshot
-from ums.vocabulary import SandboxAddress
+from ums.vocabulary import Clock, SandboxAddress
 
 _REFERENCES = ({"env"}, {"file"})
 
@@ -19,8 +20,9 @@ _REFERENCES = ({"env"}, {"file"})
 class Connections:
     """Gives the provider of a DeliveryChannel, with its secrets resolved in this process."""
 
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: Settings, clock: Clock, session: aiohttp.ClientSession) -> None:
         self._settings = settings
+        self._clock = clock
         self._session = session
         self._open: dict[str, tuple[Body, Provider]] = {}
 
@@ -41,13 +43,18 @@ class Connections:
             await known[1].close()
         return made
 
+    async def drop(self, code: str) -> None:
+        """Close the provider of a DeliveryChannel; the next who needs it gets a new one."""
+        if known := self._open.pop(code, None):
+            await known[1].close()
+
     def _account(self, code: str, declared: Body) -> Account:
         sandbox = SandboxAddress.parse(self._settings.sandbox) if self._settings.sandbox else None
         try:
             credentials = {name: self._value(name, value) for name, value in declared["credentials"].items()}
         except SecretMissing as missing:
             raise ProviderRefused("secret_missing", f"DeliveryChannel {code}: {missing}") from missing
-        return Account(code, credentials, sandbox)
+        return Account(code, credentials, sandbox, SharedTokens(self._settings, self._clock, code, credentials))
 
     def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, Mapping) and set(value) in _REFERENCES:
@@ -60,10 +67,10 @@ class Connections:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Connections]:
+async def connected(settings: Settings, clock: Clock) -> AsyncIterator[Connections]:
     """Connections of this event loop, closed at the end."""
     async with aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        connections = Connections(settings, session)
+        connections = Connections(settings, clock, session)
         try:
             yield connections
         finally:

@@ -73,7 +73,7 @@ async def running(
     """The engine of this event loop: database, queue and provider connections open until the end."""
     lanes = Lanes(settings)
     try:
-        async with opened(settings, shared=shared), connected(settings) as connections:
+        async with opened(settings, shared=shared), connected(settings, clock) as connections:
             engine = Engine(settings, clock, Snapshots(clock), lanes, connections, capacity)
             try:
                 yield engine

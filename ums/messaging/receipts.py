@@ -25,15 +25,24 @@ KEPT = 3_600_000
 
 
 async def greet(engine: Engine, kind: ChannelType, code: str, report: Report) -> str | None:
-    """What to answer when a provider checks the door; None when this is no such check."""
+    """What to answer when a provider checks the door; None when this is no such check.
+
+    Raises Unauthorized when it is one, and no DeliveryChannel of that type knows who asks.
+    """
+    strangers = 0
     for provider in await _candidates(engine, kind, code):
-        if (echo := provider.greet(report)) is not None:
-            return echo
+        try:
+            if (echo := provider.greet(report)) is not None:
+                return echo
+        except Unauthorized:
+            strangers += 1
+    if strangers:
+        raise Unauthorized(f"no DeliveryChannel of type {kind.value} has the credentials that this check bears")
     return None
 
 
-async def receive(engine: Engine, kind: ChannelType, code: str, report: Report) -> int:
-    """Take in what a provider posted; how many receipts it held.
+async def receive(engine: Engine, kind: ChannelType, code: str, report: Report) -> tuple[int, str]:
+    """Take in what a provider posted: how many receipts it held, and what the provider wants to read in return.
 
     `code` names the DeliveryChannel; empty: the one of that type whose credentials the report bears. Raises
     Unauthorized when there is none.
@@ -44,7 +53,7 @@ async def receive(engine: Engine, kind: ChannelType, code: str, report: Report) 
         except Unauthorized:
             continue
         await apply(engine, provider.account.code, told)
-        return len(told)
+        return len(told), provider.thanks
     raise Unauthorized(f"no DeliveryChannel of type {kind.value} has the credentials that this report bears")
 
 

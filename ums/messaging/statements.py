@@ -193,10 +193,29 @@ WHERE batch.id = given.id"""
 # Done when nothing of it is planned any more. Who lost the lease leaves the batch to its successor.
 RELEASE = """
 UPDATE batch SET lease_until = 0, lease_token = '', due_at = given.due_at,
+    ask_at = coalesce(given.ask_at, batch.ask_at),
     done_at = CASE WHEN EXISTS (SELECT 1 FROM delivery d
         WHERE d.id BETWEEN batch.first_id AND batch.last_id AND d.state = 0) THEN NULL ELSE CAST($2 AS bigint) END
-FROM ROWS($1: id bigint, token text, due_at bigint) AS given
+FROM ROWS($1: id bigint, token text, due_at bigint, ask_at bigint) AS given
 WHERE batch.id = given.id AND batch.lease_token = given.token"""
+
+# --- questions to providers ------------------------------------------------------------------------------------------
+
+# Whoever asks has it for himself until $2; a killed asker's turn comes again then.
+CLAIM_QUESTIONS = """
+UPDATE batch SET ask_at = $2, asked = asked + 1
+WHERE id IN (SELECT id FROM batch WHERE ask_at IS NOT NULL AND ask_at <= $1
+             ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id, delivery_channel, first_id, last_id, asked"""
+
+ANSWERED_AS = """
+SELECT DISTINCT provider_id FROM attempt WHERE batch_id = $1 AND provider_id IS NOT NULL AND verdict = 'answered'"""
+
+# Only what is still open is worth another question.
+KEEP_QUESTION = """
+UPDATE batch SET ask_at = CASE WHEN EXISTS (SELECT 1 FROM delivery d
+    WHERE d.id BETWEEN batch.first_id AND batch.last_id AND d.state = 40) THEN CAST($2 AS bigint) END
+WHERE id = $1"""
 
 # --- ledger ---------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import structlog
 
 from ums.messaging.drain import drain, sweep
 from ums.messaging.engine import Engine, running
+from ums.messaging.inquire import inquire
 from ums.settings import Settings
 from ums.vocabulary import Clock, Priority
 
@@ -38,13 +39,13 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         threads={lane.name.lower(): number for lane, number in threads.items()},
         capacity=engine.capacity,
     )
-    sweeper = asyncio.create_task(sweep(engine, lanes))
+    rounds = [asyncio.create_task(each) for each in (sweep(engine, lanes), inquire(engine))]
     try:
         while not engine.stopping.is_set():
-            await asyncio.wait([sweeper], timeout=1)
+            await asyncio.wait(rounds, timeout=1)
             consumers.check()
     finally:
         engine.stopping.set()
-        await sweeper
+        await asyncio.gather(*rounds)
         await consumers.stop()
         log.info("worker_stopped", worker=engine.worker)

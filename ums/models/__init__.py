@@ -5,6 +5,7 @@ A table's docstring becomes its comment in the database, and Tortoise splits DDL
 
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.people import Address, Tag, User
+from ums.models.tokens import ProviderToken
 from ums.models.traffic import (
     Attempt,
     Batch,
@@ -18,6 +19,6 @@ from ums.models.traffic import (
 
 __all__ = [
     "Address", "Attempt", "Batch", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "Message", "Override",
-    "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt",
-    "WatchStatus",
+    "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
+    "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -145,10 +145,15 @@ class Batch(Model):
     request_key = fields.CharField(120, default="")
     """The provider's idempotency key, kept before the first attempt and used by every attempt."""
     done_at: int | None = fields.BigIntField(null=True)
+    ask_at: int | None = fields.BigIntField(null=True)
+    """When the provider is asked what became of it, where it must be asked. Null: it need not be, or no longer."""
+    asked = fields.SmallIntField(db_default=0)
+    """How often it was."""
 
     class Meta:
         table = "batch"
         indexes = (
+            IndexWhere(fields=("ask_at",), name="batch_ask", where="ask_at IS NOT NULL"),
             IndexWhere(fields=("priority", "turn_at"), name="batch_turn", where="done_at IS NULL"),
             IndexWhere(fields=("delivery_channel", "lease_until"), name="batch_leased", where="done_at IS NULL"),
             Index(fields=("message_id",), name="batch_message"),

@@ -176,7 +176,7 @@ class Provider(ABC):
     """Whether `recall` is there."""
     asked_after: ClassVar[Sequence[int]] = ()
     """Seconds after a submission at which `ask` may learn more; empty: the provider need not be asked."""
-    collected_every: ClassVar[int] = 0
+    collected_every: int = 0
     """Seconds between two calls of `collect`; 0: nothing is to be collected."""
 
     async def request_key(self) -> str:

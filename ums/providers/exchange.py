@@ -84,9 +84,12 @@ class Exchange:
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise ProviderRefused("tls", f"{self._base}: {error}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise ProviderRefused("url", f"not a URL: {error}") from error
+            raise ProviderRefused("url", f"not a URL: {self._base}: check the base URL") from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ProviderBusy("no_connection", f"{self._base}: {error}") from error
+        except aiohttp.ClientResponseError as error:  # it shows the whole URL
+            said = f"{error.status} {error.message}"
+            raise OutcomeUnknown(f"{self._base}{path.partition('?')[0]}: not HTTP: {said}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(
                 f"{self._base}{path.partition('?')[0]}: {type(error).__name__} {error}".rstrip()
@@ -110,7 +113,7 @@ def _readable(reply: Reply) -> Reply:
     if reply.status in (429, 503):
         raise ProviderBusy(*_said(reply), retry_after=_retry_after(reply.headers))
     if 300 <= reply.status < 400:
-        place = reply.headers.get("Location", "nowhere")
+        place = reply.headers.get("Location", "nowhere").partition("?")[0]
         raise ProviderRefused(str(reply.status), f"redirects to {place}: check the base URL")
     return reply
 

@@ -83,7 +83,8 @@ def free_address(host: str = "127.0.0.1") -> SandboxAddress:
     while True:
         # Below the ports that systems give to outgoing connections.
         address = SandboxAddress(host, random.randrange(10_000, 32_000))  # noqa: S311 - not a secret
-        if all(_is_free(host, port) for port in (address.port, address.smtp_port, address.smtps_port)):
+        ports = (address.port, address.smtp_port, address.cmpp_port, address.smtps_port)
+        if all(_is_free(host, port) for port in ports):
             return address
 
 

@@ -1,5 +1,6 @@
 """What a stand-in really accepted, and which receipts it posted: the truth to compare with."""
 
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -21,7 +22,7 @@ class Record:
     receipts_lost: int = 0
     """Given up: the receiver was away for too long."""
     accepted: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
-    """The newest submissions, oldest first, each with its `targets`."""
+    """The newest submissions, oldest first, each with its `targets` and when it came: `at`, epoch ms."""
     receipts: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
     """The newest receipts that the receiver took, oldest first."""
 
@@ -31,7 +32,7 @@ class Record:
     def accept(self, targets: Sequence[str], **details: object) -> None:
         self.submissions += 1
         self.targets += len(targets)
-        self.accepted.append({"targets": targets, **details})
+        self.accepted.append({"targets": targets, "at": time.time_ns() // 1_000_000, **details})
 
     def posted(self, receipts: Sequence[Mapping[str, Any]]) -> None:
         self.receipts_posted += len(receipts)

@@ -1,7 +1,7 @@
 """How a stand-in behaves: a value, read from JSON, that can be changed while it runs.
 
-{"latency": 0.02, "errorRate": 0.1, "loseAnswer": 0.05, "busy": 3, "garbage": 1, "perMinute": 600,
- "refuse": ["^bad-"], "accounts": {"<app key>": "<secret>"},
+{"latency": 0.02, "errorRate": 0.1, "loseAnswer": 0.05, "busy": 3, "garbage": 1, "half": 1,
+ "perMinute": 600, "refuse": ["^bad-"], "accounts": {"<app key>": "<secret>"},
  "receipts": [{"match": "^never-", "delivered": false},
               {"match": "", "delivered": 0.9, "clicked": 0.2, "after": 1.5, "clickedAfter": 3}]}
 """
@@ -44,6 +44,8 @@ class Script:
     """So many of the next submissions are turned away: the provider is busy."""
     garbage: int = 0
     """So many of the next submissions are accepted, and answered with garbage."""
+    half: int = 0
+    """So many of the next submissions are accepted, and their answer breaks off in the middle."""
     per_minute: int = 0
     """Submissions that one account may make in a minute; 0 sets no limit."""
     refuse: tuple[re.Pattern[str], ...] = ()
@@ -85,6 +87,7 @@ SCRIPT: Mapping[str, tuple[str, Any]] = {
     "loseAnswer": ("lose_answer", (int, float)),
     "busy": ("busy", int),
     "garbage": ("garbage", int),
+    "half": ("half", int),
     "perMinute": ("per_minute", int),
     "refuse": ("refuse", list),
     "accounts": ("accounts", dict),

@@ -116,4 +116,17 @@ async def submitted(stage: Stage, request: web.Request, answer: Answer, refusal:
         request.transport.abort()
     if stage.next("garbage", script.garbage):
         return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
+    if stage.next("half", script.half):
+        return await _half(request, response)
     return response
+
+
+async def _half(request: web.Request, whole: web.Response) -> web.StreamResponse:
+    """The head of the answer and the first half of its body, and then the end of the connection."""
+    body = whole.body if isinstance(whole.body, bytes) else b""
+    broken = web.StreamResponse(headers={"Content-Type": whole.content_type, "Content-Length": str(len(body))})
+    await broken.prepare(request)
+    await broken.write(body[: len(body) // 2])
+    if request.transport:
+        request.transport.close()
+    return broken

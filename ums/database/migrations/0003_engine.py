@@ -40,6 +40,12 @@ class Migration(migrations.Migration):
             name="turn_at",
             field=fields.BigIntField(db_default=0),
         ),
+        ops.AddField(model_name="Batch", name="ask_at", field=fields.BigIntField(null=True)),
+        ops.AddField(model_name="Batch", name="asked", field=fields.SmallIntField(db_default=0)),
+        ops.AddIndex(
+            model_name="Batch",
+            index=IndexWhere(fields=["ask_at"], name="batch_ask", where="ask_at IS NOT NULL"),
+        ),
         ops.AddIndex(
             model_name="Batch",
             index=IndexWhere(fields=["priority", "turn_at"], name="batch_turn", where="done_at IS NULL"),

@@ -1,0 +1,142 @@
+"""The tokens of a DeliveryChannel, shared by every worker through the database, and fetched by one of them at a time.
+
+Whoever finds none that is good takes a lease and fetches one; the others look again until it is there. A lease that
+its holder does not give back runs out, so a killed worker stops nobody for long.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ums.database import connection, execute, fetch
+from ums.errors import ProviderBusy, ProviderRefused, SecretMissing
+from ums.providers.contract import Token, Tokens, renewed_after
+from ums.settings import Settings, seal, unseal
+from ums.vocabulary import Clock
+
+LEASE = 30_000
+"""ms in which a token must be there; a fetch that takes longer is given up."""
+PATIENCE = 40_000
+"""ms for which a caller waits for the token that somebody else fetches."""
+_LOOK = 0.1
+"""Seconds between two looks of whoever waits."""
+
+Fetch = Callable[[], Awaitable[Token]]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A token as the database has it; without one `ciphertext` and `value` are empty."""
+
+    ciphertext: str = ""
+    expires_at: int = 0
+    lease_until: int = 0
+    value: str = ""
+
+
+class SharedTokens(Tokens):
+    """Those of one DeliveryChannel's account, encrypted; what was read stays in this process until it ends or fails."""
+
+    def __init__(self, settings: Settings, clock: Clock, code: str, credentials: Mapping[str, Any]) -> None:
+        """`credentials` with their secrets resolved: a token that others got with different ones is of no use here."""
+        self._settings = settings
+        self._clock = clock
+        self._code = code
+        self._account = hashlib.sha256(orjson.dumps(dict(credentials), option=orjson.OPT_SORT_KEYS)).hexdigest()
+        self._kept: dict[str, tuple[str, int]] = {}
+
+    async def get(self, name: str, fetch: Fetch, spoiled: str = "") -> str:
+        """See `Tokens.get`; what `fetch` raises goes to the caller for whom it ran.
+
+        Raises ProviderBusy when it takes too long, ProviderRefused when it could not be kept for want of a secret key.
+        """
+        value, until = self._kept.get(name, ("", 0))
+        if value and value != spoiled and self._clock() < until:
+            return value
+        patient_until = self._clock() + PATIENCE
+        while self._clock() < patient_until:
+            row = await self._look(name)
+            if row.value and row.value != spoiled and self._clock() < row.expires_at:
+                self._kept[name] = row.value, row.expires_at
+                return row.value
+            if row.lease_until > self._clock():
+                await asyncio.sleep(_LOOK)
+            elif fetched := await self._renew(name, row, fetch):
+                return fetched
+        raise ProviderBusy("token", f"DeliveryChannel {self._code}: others fetch its {name}, and it does not come")
+
+    async def _look(self, name: str) -> _Row:
+        found = await fetch(connection(), _LOOK_UP, self._code, name)
+        row = _Row(**found[0]) if found else _Row()
+        return _Row(row.ciphertext, row.expires_at, row.lease_until, self._opened(row.ciphertext))
+
+    async def _renew(self, name: str, seen: _Row, fetch_one: Fetch) -> str:
+        """A new token, kept for all; empty when somebody else was faster since the row was `seen`."""
+        self._sealed("")  # fails here rather than with a token in hand that cannot be kept
+        mine, now = uuid.uuid4().hex, self._clock()
+        if not await fetch(connection(), _CLAIM, self._code, name, seen.ciphertext, now, now + LEASE, mine):
+            return ""
+        try:
+            return await self._keep(name, mine, await self._fetched(name, fetch_one))
+        except BaseException:
+            await execute(connection(), _GIVE_BACK, self._code, name, mine)
+            raise
+
+    async def _fetched(self, name: str, fetch_one: Fetch) -> Token:
+        try:
+            async with asyncio.timeout(LEASE / 1000) as limit:
+                return await fetch_one()
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            message = f"DeliveryChannel {self._code}: the platform did not give out its {name} in time"
+            raise ProviderBusy("token", message) from error
+
+    async def _keep(self, name: str, mine: str, token: Token) -> str:
+        """The token, once it is written down; empty when the lease ran out, for the successor's voids this one."""
+        expires_at = self._clock() + int(1000 * renewed_after(token.lives))
+        ciphertext = self._sealed(token.value)
+        if not await execute(connection(), _KEEP, self._code, name, mine, ciphertext, expires_at):
+            return ""
+        self._kept[name] = token.value, expires_at
+        return token.value
+
+    def _sealed(self, value: str) -> str:
+        try:
+            return seal(self._settings, orjson.dumps([self._account, value]).decode())
+        except SecretMissing as missing:
+            raise ProviderRefused("secret_missing", f"DeliveryChannel {self._code}: {missing}") from missing
+
+    def _opened(self, ciphertext: str) -> str:
+        """The token in it; empty when it is another account's, or no key is left that opens it."""
+        if not ciphertext:
+            return ""
+        try:
+            account, value = orjson.loads(unseal(self._settings, ciphertext))
+        except SecretMissing:
+            return ""
+        return str(value) if account == self._account else ""
+
+
+_LOOK_UP = "SELECT ciphertext, expires_at, lease_until FROM provider_token WHERE delivery_channel = $1 AND name = $2"
+
+# Who saw another token than the one that is there now looks again.
+_CLAIM = """
+INSERT INTO provider_token (delivery_channel, name, ciphertext, expires_at, lease_until, lease_token)
+VALUES ($1, $2, '', 0, $5, $6)
+ON CONFLICT (delivery_channel, name) DO UPDATE SET lease_until = $5, lease_token = $6
+WHERE provider_token.lease_until <= $4 AND provider_token.ciphertext = $3
+RETURNING id"""
+
+_KEEP = """
+UPDATE provider_token SET ciphertext = $4, expires_at = $5, lease_until = 0, lease_token = ''
+WHERE delivery_channel = $1 AND name = $2 AND lease_token = $3"""
+
+_GIVE_BACK = """
+UPDATE provider_token SET lease_until = 0, lease_token = ''
+WHERE delivery_channel = $1 AND name = $2 AND lease_token = $3"""
