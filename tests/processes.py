@@ -40,6 +40,25 @@ class Installation:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    async def stops(self, name: str, seconds: float = 20) -> int:
+        """The exit code after SIGTERM; raises subprocess.TimeoutExpired when the process does not go in time."""
+        process = self.running.pop(name)
+        process.terminate()
+        try:
+            return await asyncio.to_thread(process.wait, seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def alive(self) -> set[str]:
+        """Names of the processes that run."""
+        return {name for name, process in self.running.items() if process.poll() is None}
+
+    def told(self) -> str:
+        """The end of what the processes logged."""
+        return self.log.read_text()[-6000:] if self.log.is_file() else ""
+
     def run(self, *arguments: str) -> None:
         subprocess.run([sys.executable, "-m", "ums.cli", *arguments], env=self.environ, check=True, capture_output=True)
 
@@ -112,5 +131,6 @@ def installed(settings: Settings, configure: Callable[[str], str] = str) -> Iter
     finally:
         for process in installation.running.values():
             process.terminate()
+            process.send_signal(signal.SIGCONT)  # a frozen one would not hear
         for process in installation.running.values():
             process.wait(20)

@@ -52,7 +52,7 @@ class Shop:
         written, problems = await upsert(people, scope, self.time())
         assert (written, problems) == (len(people), [])
 
-    async def sends(self, audience: Mapping[str, Any], channel_key: str = "shop", **options: Any) -> Message:
+    async def sends(self, audience: Mapping[str, Any], channel_key: str = "shop", /, **options: Any) -> Message:
         """Content for the app unless said otherwise."""
         channel = (await self.engine.snapshots.newest()).channel(channel_key)
         assert channel is not None

@@ -7,6 +7,7 @@ So a wake-up may be lost, repeated or early without harm, and a sweeper in every
 import asyncio
 import contextvars
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
@@ -62,7 +63,7 @@ class Lanes:
         try:
             if not self._hueys[lane].storage.queue_size():  # one wake-up is enough for any amount of work
                 self._tasks[lane](int(lane))
-        except (OSError, redis.RedisError) as error:
+        except (OSError, redis.RedisError, sqlite3.Error) as error:
             log.warning("wake_up_lost", lane=lane.name, error=str(error), then="the sweeper finds the work")
 
     def _run(self, lane: int) -> None:

@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
-from ums.messaging import receipts
+from ums.messaging import clicks, receipts
 from ums.messaging.engine import Engine, running
+from ums.messaging.links import LinkInvalid
 from ums.providers.contract import Report
 from ums.settings import Settings
 from ums.vocabulary import ChannelType, Clock, system_clock
@@ -45,6 +46,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/graphql", graphql),
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
+        Route("/c/{token}", click),
         Route("/healthz", alive),
         Route("/readyz", ready),
         Route("/metrics", measured),
@@ -70,6 +72,16 @@ async def receive(request: Request) -> Response:
     except CallerRefused as error:
         return PlainTextResponse(str(error), 400)
     return PlainTextResponse(thanks) if thanks else JSONResponse({"received": received})
+
+
+async def click(request: Request) -> Response:
+    """Somebody follows a link of a message; who only looks ahead for him does not count."""
+    ahead = request.method == "HEAD" or "prefetch" in request.headers.get("sec-purpose", "")
+    try:
+        place = await clicks.follow(request.app.state.engine, request.path_params["token"], counted=not ahead)
+    except LinkInvalid as error:
+        return PlainTextResponse(str(error), 404)
+    return RedirectResponse(place, 302, headers={"cache-control": "no-store"})
 
 
 async def _report(request: Request) -> Report | None:

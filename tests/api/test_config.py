@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.api.conftest import Api
 from tests.api.test_sending import CONTENT, SEND
-from ums.models import WatchStatus
+from ums.models import DeliveryChannelStatus, WatchStatus
 from ums.reconcile import Note, Options, reconcile
 
 SWITCH = """mutation ($code: String!, $enabled: Boolean!) {
@@ -196,3 +196,24 @@ async def test_a_failed_message_says_why(api: Api) -> None:
         "query ($id: ID!) { message(id: $id) { state failure } }", id=sent["sendMessage"]["message"]["id"]
     )
     assert found["message"] == {"state": "FAILED", "failure": "app is switched off in Channel shop"}
+
+
+async def test_a_delivery_channel_that_keeps_failing_says_so_with_the_reason(api: Api) -> None:
+    now = api.engine.clock()
+    await DeliveryChannelStatus.create(
+        delivery_channel="sms", closed_until=now + 5000, failures=7, since=now, code="50002", words="auth failed"
+    )
+    await DeliveryChannelStatus.create(delivery_channel="mail", closed_until=now + 5000)
+    await DeliveryChannelStatus.create(delivery_channel="corp", closed_until=now + 5000, failures=9)
+
+    found = (await api.asks(STANDINGS))["config"]["deliveryChannels"]
+
+    assert [(one["deliveryChannel"], one["standing"], one["failures"], one["code"]) for one in found] == [
+        ("app", "WORKING", 0, ""),
+        ("mail", "PAUSED", 0, ""),
+        ("sms", "FAILING", 7, "50002"),
+    ]
+    assert (found[0]["closedUntil"], found[2]["words"]) == (None, "auth failed")
+
+
+STANDINGS = "{ config { deliveryChannels { deliveryChannel standing closedUntil failures since code words } } }"

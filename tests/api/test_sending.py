@@ -190,14 +190,3 @@ async def test_an_audience_is_one_thing_only(api: Api) -> None:
     answer = await api.answers(SEND, input={"audience": audience, "body": CONTENT})
 
     assert "AudienceInput" in answer["errors"][0]["message"]
-
-
-async def test_a_platform_that_this_version_cannot_deliver_through_is_left_out_or_refused(api: Api) -> None:
-    staff = {"user": "staff", "password": "sandbox-staff-master-secret"}
-    template = {"template": {"name": "lunch"}}
-
-    both = await api.asks(SEND, **staff, input={**TO_ANN, "body": template})
-    one = await api.asks(SEND, **staff, input={**TO_ANN, "body": template, "deliveryChannels": ["corp"]})
-
-    assert both["sendMessage"]["problems"] == []
-    assert [problem["code"] for problem in one["sendMessage"]["problems"]] == ["not_granted"]

@@ -74,3 +74,17 @@ async def test_one_who_gives_up_waiting_takes_nothing_from_the_others() -> None:
     assert await patient == 4
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_a_database_that_is_away_is_away_for_everybody() -> None:
+    rounds = []
+
+    async def away(items: Sequence[int]) -> list[int]:
+        rounds.append(items)
+        raise ConnectionRefusedError
+
+    together = Together(away)
+    results = await asyncio.gather(*(together.join(n) for n in range(5)), return_exceptions=True)
+
+    assert {type(result) for result in results} == {ConnectionRefusedError}
+    assert len(rounds) <= 2

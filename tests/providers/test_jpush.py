@@ -225,3 +225,39 @@ async def test_a_push_repeated_with_its_key_is_sent_once(session: aiohttp.Client
 
     assert third == first
     assert running.record("jpush").addresses == ["rid-a", "rid-b"]
+
+
+@pytest.mark.parametrize(
+    ("left", "reset", "pause"),
+    [("0", "41", 41.0), ("1", "41", 0), ("600", "60", 0), ("0", "soon", 0), ("none", "41", 0), ("", "", 0)],
+)
+async def test_the_last_push_of_a_minute_asks_for_a_pause(
+    push: Jpush, doors: Doors, left: str, reset: str, pause: float
+) -> None:
+    headers = {"x-rate-limit-remaining": left, "X-Rate-Limit-Reset": reset}
+    doors.answer(200, {"msg_id": 1}, headers)
+    doors.answer(400, {"error": {"code": 1011, "message": "nobody"}}, headers)
+
+    assert [(await push.send(submission())).pause for _ in range(2)] == [pause, pause]
+
+
+async def test_a_push_too_many_says_when_to_try_again(push: Jpush, doors: Doors) -> None:
+    error = {"error": {"code": 2002, "message": "Rate limit exceeded"}}
+    doors.answer(429, error, {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "17"})
+
+    with pytest.raises(ProviderBusy) as busy:
+        await push.send(submission())
+
+    assert (busy.value.code, busy.value.retry_after) == ("2002", 17)
+
+
+async def test_the_stand_ins_limit_is_obeyed(session: aiohttp.ClientSession, running: Sandbox) -> None:
+    running.play("jpush", Script(per_minute=2))
+    push = provider(session, running.address)
+
+    first, second = await push.send(submission(key="")), await push.send(submission(key=""))
+
+    assert first.pause == 0
+    assert 1 <= second.pause <= 60
+    with pytest.raises(ProviderBusy):
+        await push.send(submission(key=""))

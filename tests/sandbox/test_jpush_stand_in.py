@@ -250,3 +250,22 @@ async def test_what_was_never_pushed_cannot_be_recalled(running: Sandbox, sessio
     status, answer = await call(running, session, "DELETE", "/v3/push/4711")
 
     assert (status, answer["error"]["code"]) == (400, 1003)
+
+
+async def test_the_rate_is_told_with_a_refusal_too(running: Sandbox, session: aiohttp.ClientSession) -> None:
+    running.play("jpush", Script(per_minute=2))
+    url, auth = f"{running.address.http}/jpush/v3/push", aiohttp.encode_basic_auth("key", "secret")
+
+    async with session.post(url, json={}, headers={"Authorization": auth}) as response:
+        assert (response.status, response.headers["X-Rate-Limit-Remaining"]) == (400, "1")
+
+
+async def test_the_private_cloud_is_another_one(running: Sandbox, session: aiohttp.ClientSession, doors: Doors) -> None:
+    running.play("jpush-private", Script.parse({"receipts": [{"delivered": 1}]}))
+    url = f"{running.address.http}/jpush-private/v3/push"
+    async with session.post(url, json=PUSH, headers={"Authorization": "Basic a2V5OnNlY3JldA=="}) as response:
+        assert response.status == 200
+
+    assert len(body(await doors.report("/v1/app/callback"))) == 2
+    assert running.record("jpush-private").addresses == ["rid-a", "rid-b"]
+    assert running.record("jpush").submissions == 0

@@ -7,7 +7,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from ums import models
-from ums.api.words import Info, limited, moment
+from ums.api.words import Info, limited, maybe_moment, moment
+from ums.messaging.standing import Standing, Status, standings
 from ums.reconcile import visible
 from ums.snapshot import Body, Key, Snapshot
 
@@ -69,6 +70,28 @@ class WatchStatus:
     checked_at: datetime
 
 
+strawberry.enum(Standing, description="How a DeliveryChannel is doing.")
+
+
+@strawberry.type(description="A DeliveryChannel as it works right now, for all workers.")
+class DeliveryChannelStatus:
+    delivery_channel: str
+    standing: Standing
+    closed_until: datetime | None = strawberry.field(description="No call is made before.")
+    failures: int = strawberry.field(description="Calls that failed one after the other, until now.")
+    since: datetime | None = strawberry.field(description="When the first of them was.")
+    code: str = strawberry.field(description="The provider's own, of the last failure.")
+    words: str
+
+    @classmethod
+    def of(cls, status: Status) -> "DeliveryChannelStatus":
+        return cls(
+            delivery_channel=status.delivery_channel, standing=status.standing,
+            closed_until=maybe_moment(status.closed_until), failures=status.failures, since=maybe_moment(status.since),
+            code=status.code, words=status.words,
+        )  # fmt: skip
+
+
 @strawberry.type
 class Config:
     snapshot: strawberry.Private[Snapshot]
@@ -94,6 +117,11 @@ class Config:
             for name, body in self.snapshot.all(of).items()
             if _is_visible(self.channel, of, name, body)
         ]
+
+    @strawberry.field(description="How the DeliveryChannels granted to the calling Channel are doing.")
+    async def delivery_channels(self, info: Info) -> list[DeliveryChannelStatus]:
+        granted = {grant["name"] for grant in self.channel["deliveryChannels"]}
+        return [DeliveryChannelStatus.of(s) for s in await standings(granted, info.context.engine.clock())]
 
     @strawberry.field(description="What was switched at run time and holds until an apply ends it.")
     def drift(self) -> list[Drift]:

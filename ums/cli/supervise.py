@@ -10,8 +10,8 @@ import structlog
 
 log = structlog.get_logger()
 
-PATIENCE = 30.0
-"""Seconds that a process gets to finish what is in flight."""
+PATIENCE = 75.0
+"""Seconds that a process gets to finish what is in flight: a call to a provider may take sixty."""
 
 
 async def supervise(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Opening the database, transactions, and SQL that reads the same on SQLite and PostgreSQL."""
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
@@ -24,11 +25,21 @@ Rows = list[dict[str, Any]]
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Two transactions stood in each other's way, and this one was rolled back; a second try is all it takes."""
 
-AWAY = (
+_AWAY = (
     OSError, DBConnectionError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError, asyncpg.InterfaceError,
+    asyncpg.DiskFullError,
 )  # fmt: skip
-"""The database cannot be reached now; what was not committed did not happen."""
+
+# https://www.sqlite.org/rescode.html: locked for too long, no room, trouble with the disk.
+_SQLITE_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether the database, and not what it was asked, is the trouble: what was not committed may be tried again."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+    return isinstance(error, _AWAY) or (error is not None and is_away(error.__cause__))
 
 
 @asynccontextmanager

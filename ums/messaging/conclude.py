@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import AWAY, execute, execute_many, rows, transaction
+from ums.database import execute, execute_many, is_away, rows, transaction
 from ums.messaging import limits, receipts, statements
 from ums.messaging.deliver import Exchange, Verdict
 from ums.messaging.engine import Engine
@@ -41,7 +41,9 @@ async def conclude(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]
     for _ in range(PATIENCE):
         try:
             return await _write(engine, landed)
-        except AWAY as error:
+        except Exception as error:
+            if not is_away(error):
+                raise
             log.warning("database_away", error=str(error), then="tried again in a second", batches=len(landed))
             await asyncio.sleep(1)
     return await _write(engine, landed)

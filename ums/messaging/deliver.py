@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from ums.database import connection, execute, fetch_tuples, rows
-from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.messaging import statements
+from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing
+from ums.messaging import clicks, statements
 from ums.messaging.engine import LEASE, Engine
 from ums.models import Message
 from ums.providers.contract import Answer, Provider, Submission, Target
@@ -34,6 +34,8 @@ class Lease:
     attempts: int
     request_key: str
     token: str
+    until: int
+    """ms; somebody else may have it then."""
 
 
 class Verdict(Enum):
@@ -72,18 +74,34 @@ async def deliver(engine: Engine, lease: Lease) -> Exchange:
     started = engine.clock()
     if not targets or started >= lease.deadline_at:
         return Exchange(lease, targets, started, Verdict.LATE)
-    async with _kept(engine, lease):
-        return await _submit(engine, lease, targets, started)
+    async with _kept(engine, lease) as hold:
+        return await _submit(engine, hold, targets, started)
 
 
-async def _submit(engine: Engine, lease: Lease, targets: Sequence[Target], started: int) -> Exchange:
+class Prepared(NamedTuple):
+    """What a message says on one DeliveryChannel, as it was accepted; `personal` when each target has its own links."""
+
+    content: Mapping[str, Any]
+    created_at: int
+    personal: clicks.Personal | None
+
+    def submission(self, provider: Provider, key: str, targets: Sequence[Target]) -> Submission:
+        if self.personal and not provider.personal and len(targets) == 1:
+            return Submission(key, self.personal(targets[0]), targets, self.created_at)
+        return Submission(key, self.content, targets, self.created_at, self.personal)
+
+
+async def _submit(engine: Engine, hold: "_Hold", targets: Sequence[Target], started: int) -> Exchange:
     """One call to the provider, told apart by who must act when it fails."""
+    lease = hold.lease
     key = lease.request_key
     try:
-        provider, accepted = await _connect(engine, lease)
+        provider, prepared = await _connect(engine, lease)
         if not key and (key := await provider.request_key()):
-            await engine.together(_keep_keys, (lease.id, key))
-        answer = await provider.send(Submission(key, accepted.content, targets, accepted.created_at))
+            await engine.together(_keep_keys, (lease.id, lease.token, key))
+        if not await hold.sure():
+            return Exchange(lease, [], started, Verdict.LATE)  # it took too long, and somebody else has the batch
+        answer = await provider.send(prepared.submission(provider, key, targets))
     except ProviderBusy as busy:
         return Exchange(lease, targets, started, Verdict.BUSY, busy.code, busy.message, retry_after=busy.retry_after)
     except ProviderRefused as refused:
@@ -95,48 +113,70 @@ async def _submit(engine: Engine, lease: Lease, targets: Sequence[Target], start
     return Exchange(lease, targets, started, Verdict.ANSWERED, answer.code, answer.words, answer)
 
 
-async def _keep_keys(_: Engine, keys: Sequence[tuple[int, str]]) -> Sequence[None]:
+async def _keep_keys(_: Engine, keys: Sequence[tuple[int, str, str]]) -> Sequence[None]:
     """Idempotency keys by batch, written down before the first attempt: whoever repeats it uses the same."""
     await execute(connection(), statements.KEEP_KEYS, rows(keys))
     return [None] * len(keys)
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """What a message says on one DeliveryChannel, as it was accepted."""
-
-    content: Mapping[str, Any]
-    created_at: int
-
-
-async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Accepted]:
+async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     """The provider as declared now, and the content as accepted then."""
     snapshot = await engine.snapshots.newest()
     provider = await engine.connections.get(snapshot, lease.delivery_channel)
-    kind = channel_type(snapshot.all("DeliveryChannel")[lease.delivery_channel])
+    declared = snapshot.all("DeliveryChannel")[lease.delivery_channel]
+    kind = channel_type(declared)
     message = engine.messages.get(lease.message_id)
     if message is None:
         message = engine.messages[lease.message_id] = await Message.get(id=lease.message_id)
         if len(engine.messages) > _REMEMBERED:
             del engine.messages[next(iter(engine.messages))]
-    return provider, Accepted(message.content[kind.value], message.created_at)
+    content = message.content[kind.value]
+    linked = clicks.wanted(declared, personal=provider.personal)
+    try:
+        return provider, Prepared(
+            content, message.created_at, clicks.personal(engine, kind, content) if linked else None
+        )
+    except SecretMissing as missing:
+        raise ProviderRefused("secret_missing", f"click links cannot be signed: {missing}") from missing
 
 
 _REMEMBERED = 64
 
 
+class _Hold:
+    """A lease, for as long as this process can be sure that it has it."""
+
+    def __init__(self, engine: Engine, lease: Lease) -> None:
+        self.lease = lease
+        self._engine = engine
+        self._until = lease.until
+
+    async def sure(self) -> bool:
+        """Whether nobody else can have the batch; a process that stood still for a while must ask."""
+        return self._engine.clock() < self._until - LEASE // 3 or await self.renew()
+
+    async def renew(self) -> bool:
+        until = self._engine.clock() + LEASE
+        renewed = await execute(connection(), statements.RENEW, self.lease.id, self.lease.token, until)
+        self._until = until if renewed else 0
+        return bool(renewed)
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE / 3000)
+            try:
+                await self.renew()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next time may be better
+                log.warning("lease_not_renewed", batch=self.lease.id, error=str(error), then="tried again")
+
+
 @asynccontextmanager
-async def _kept(engine: Engine, lease: Lease) -> AsyncIterator[None]:
+async def _kept(engine: Engine, lease: Lease) -> AsyncIterator[_Hold]:
     """The lease, renewed for as long as the call takes."""
-    renewing = asyncio.create_task(_renew(engine, lease))
+    hold = _Hold(engine, lease)
+    renewing = asyncio.create_task(hold.keep())
     try:
-        yield
+        yield hold
     finally:
         renewing.cancel()
         await asyncio.wait([renewing])
-
-
-async def _renew(engine: Engine, lease: Lease) -> None:
-    while True:
-        await asyncio.sleep(LEASE / 3000)
-        await execute(connection(), statements.RENEW, lease.id, lease.token, engine.clock() + LEASE)

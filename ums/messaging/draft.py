@@ -8,7 +8,6 @@ from ums import schemas
 from ums.errors import CallerRefused, Problem
 from ums.messaging.render import render, values
 from ums.models import Message
-from ums.providers import providers
 from ums.snapshot import Body, Snapshot, channel_type
 from ums.vocabulary import ChannelType, MessageState, Priority
 
@@ -173,9 +172,7 @@ class Draft:
 
     @property
     def _granted(self) -> list[str]:
-        """Granted, enabled, and of a platform that this version can deliver through."""
-        declared = self._snapshot.all("DeliveryChannel")
-        return [code for code in self._snapshot.granted(self._channel) if declared[code]["platform"] in providers()]
+        return self._snapshot.granted(self._channel)
 
     def _type(self, code: str) -> ChannelType:
         return channel_type(self._snapshot.all("DeliveryChannel")[code])

@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
-import structlog
-
 from ums.database import connection, execute, fetch
 from ums.messaging import statements
 from ums.messaging.conclude import conclude
 from ums.messaging.deliver import Lease, deliver
-from ums.messaging.engine import Engine
+from ums.messaging.engine import Engine, log_failure
 from ums.messaging.limits import AHEAD, claim
 from ums.messaging.look import look
 from ums.vocabulary import Priority
-
-log = structlog.get_logger()
 
 BUDGET = 5_000
 """ms; then a new wake-up goes on, so that stopping and health checks never wait long."""
@@ -47,8 +43,8 @@ async def _send(engine: Engine, lease: Lease) -> None:
     """One batch, to its end."""
     try:
         await engine.together(conclude, await deliver(engine, lease))
-    except Exception:
-        log.exception("batch_broke", batch=lease.id, then="its lease runs out, and it is sent again")
+    except Exception as error:  # noqa: BLE001  # whatever it is, the lease runs out
+        log_failure("batch_broke", error, batch=lease.id, then="its lease runs out, and it is sent again")
 
 
 async def sweep(engine: Engine, lanes: Sequence[Priority] = tuple(Priority), every: float = 1.0) -> None:
@@ -63,8 +59,8 @@ async def sweep(engine: Engine, lanes: Sequence[Priority] = tuple(Priority), eve
             try:
                 if await is_due(engine, lane):
                     await engine.lanes.wake(lane)
-            except Exception:  # the database may be away; the next round tries again
-                log.exception("sweep_failed", lane=lane.name)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next round tries again
+                log_failure("sweep_failed", error, lane=lane.name)
         if rounds % _SETTLE_EVERY == 0:
             await _settle_all()
         rounds += 1
@@ -86,5 +82,5 @@ async def _settle_all() -> None:
     """For a process that was killed between the last outcome of a message and saying that the message is done."""
     try:
         await execute(connection(), statements.SETTLE_ALL)
-    except Exception:
-        log.exception("sweep_failed", part="settle")
+    except Exception as error:  # noqa: BLE001  # the same
+        log_failure("sweep_failed", error, part="settle")

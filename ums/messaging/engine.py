@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from ums.database import opened
+import structlog
+
+from ums.database import is_away, opened
 from ums.messaging.connections import Connections, connected
 from ums.messaging.together import Together
 from ums.models import Message
@@ -17,6 +19,8 @@ from ums.queue import Lanes
 from ums.settings import Settings
 from ums.snapshot import Snapshots
 from ums.vocabulary import Clock, Priority
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -61,6 +65,14 @@ class Engine:
             self._rounds[work] = Together(partial(work, self))
         result: R = await self._rounds[work].join(item)
         return result
+
+
+def log_failure(event: str, error: Exception, **said: object) -> None:
+    """In a line when the database is away, which is seen everywhere at once; else with where it happened."""
+    if is_away(error):
+        log.warning(event, error=f"{type(error).__name__}: {error}", **said)
+    else:
+        log.error(event, exc_info=error, **said)
 
 
 Work = Callable[[Engine, Sequence[T]], Awaitable[Sequence[R]]]

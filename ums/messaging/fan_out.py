@@ -143,7 +143,10 @@ class FanOut:
     def _cut(self, pinned: Pinned, code: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
         """Batches as statements.ADD_BATCH takes them."""
         message, declared = pinned.message, pinned.delivery_channel(code)
-        most = providers()[declared["platform"]].batch_limit
+        provider = providers()[declared["platform"]]
+        most = provider.batch_limit
+        if declared.get("clickLinks") and not provider.personal:
+            most = 1  # who says the same to all in a call gives nobody a link of his own
         if per_second := (declared.get("limits") or {}).get("perSecond"):
             most = min(most, per_second)  # a call cannot be spread over seconds
         deadline = self.now + DEADLINES[Priority(message.priority)]

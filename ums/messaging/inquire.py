@@ -6,11 +6,11 @@ from contextlib import suppress
 
 import structlog
 
-from ums.database import AWAY, connection, execute, fetch
+from ums.database import connection, execute, fetch
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.messaging import statements
 from ums.messaging.deliver import Exchange
-from ums.messaging.engine import Engine
+from ums.messaging.engine import Engine, log_failure
 from ums.messaging.receipts import apply
 from ums.providers import providers
 from ums.providers.contract import Provider
@@ -43,10 +43,8 @@ async def inquire(engine: Engine, every: float = 1.0) -> None:
             for code in await _kept_elsewhere(engine):
                 if code not in collecting or collecting[code].done():
                     collecting[code] = asyncio.create_task(_keep_collecting(engine, code))
-        except AWAY as error:
-            log.warning("database_away", error=str(error), then="tried again in a second")
-        except Exception:
-            log.exception("inquiry_broke", then="tried again in a second")
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next round tries again
+            log_failure("inquiry_failed", error, then="tried again in a second")
         await _wait(engine, every)
     for task in collecting.values():
         task.cancel()
@@ -103,9 +101,9 @@ async def collect(engine: Engine, provider: Provider) -> None:
             await apply(engine, code, told)
     except (ProviderBusy, ProviderRefused, OutcomeUnknown) as error:
         log.warning("receipts_not_collected", delivery_channel=code, error=str(error))
-    except Exception:
-        # It must not take these for written down: a new connection gets them again.
-        log.exception("receipts_not_written", delivery_channel=code)
+    except Exception as error:  # noqa: BLE001  # whatever it is,
+        # the provider must not take these for written down: a new connection gets them again.
+        log_failure("receipts_not_written", error, delivery_channel=code)
         await engine.connections.drop(code)
 
 

@@ -46,7 +46,9 @@ async def claim(engine: Engine, lane: Priority, most: int) -> tuple[list[Lease],
             found, wait = await _claim_limited(Asked(lane, now, token, most - len(claimed)), code, limit)
             claimed += found
             waits.append(wait)
-    return [Lease(**row, token=token) for row in claimed], min((wait for wait in waits if wait), default=0)
+    return [Lease(**row, token=token, until=now + LEASE) for row in claimed], min(
+        (wait for wait in waits if wait), default=0
+    )
 
 
 @dataclass(frozen=True)

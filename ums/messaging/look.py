@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import AWAY, connection, execute, fetch, rows, transaction
+from ums.database import connection, execute, fetch, is_away, rows, transaction
 from ums.messaging import statements
 from ums.messaging.advance import advance
 from ums.messaging.engine import LEASE, Engine
@@ -30,9 +30,9 @@ async def look(engine: Engine, lane: Priority) -> bool:
     ids = [row["id"] for row in claimed]
     try:
         await _work_out(engine, ids, now)
-    except AWAY:
-        raise
-    except Exception:
+    except Exception as error:
+        if is_away(error):
+            raise
         log.exception("messages_not_worked_out", messages=ids, then="one by one")
         await _one_by_one(engine, ids, now)
     return bool(ids)

@@ -187,8 +187,8 @@ OR EXISTS (SELECT 1 FROM message WHERE due_at IS NOT NULL AND priority = $1 AND 
 RENEW = "UPDATE batch SET lease_until = $3 WHERE id = $1 AND lease_token = $2"
 
 KEEP_KEYS = """
-UPDATE batch SET request_key = given.request_key FROM ROWS($1: id bigint, request_key text) AS given
-WHERE batch.id = given.id"""
+UPDATE batch SET request_key = given.request_key FROM ROWS($1: id bigint, token text, request_key text) AS given
+WHERE batch.id = given.id AND batch.lease_token = given.token"""
 
 # Done when nothing of it is planned any more. Who lost the lease leaves the batch to its successor.
 RELEASE = """

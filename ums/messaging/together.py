@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from ums.database import COLLISIONS
+from ums.database import COLLISIONS, is_away
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,8 +54,9 @@ class Together(Generic[T, R]):
 
     async def _apart(self, asked: Sequence[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
         """One by one, so that what is wrong with one item is nobody else's matter."""
-        if len(asked) == 1:
-            asked[0][1].set_exception(error)
+        if len(asked) == 1 or is_away(error):
+            for _, done in asked:
+                done.set_exception(error)
             return
         for one in asked:
             await self._round([one])

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import structlog
 
 from ums.messaging.drain import drain, sweep
-from ums.messaging.engine import Engine, running
+from ums.messaging.engine import Engine, log_failure, running
 from ums.messaging.inquire import inquire
+from ums.messaging.retention import keep_house
 from ums.settings import Settings
 from ums.vocabulary import Clock, Priority
 
@@ -28,7 +29,10 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
     """Answer wake-ups and look for due work until `engine.stopping` is set."""
 
     async def answer(lane: Priority) -> None:
-        await drain(engine, lane)
+        try:
+            await drain(engine, lane)
+        except Exception as error:  # noqa: BLE001  # the sweeper wakes the lane again
+            log_failure("drain_failed", error, lane=lane.name, then="the sweeper wakes it again")
 
     threads = {lane: engine.settings.workers[lane.name.lower()] for lane in lanes}
     consumers = engine.lanes.consumers(answer, threads)
@@ -39,7 +43,7 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         threads={lane.name.lower(): number for lane, number in threads.items()},
         capacity=engine.capacity,
     )
-    rounds = [asyncio.create_task(each) for each in (sweep(engine, lanes), inquire(engine))]
+    rounds = [asyncio.create_task(each) for each in (sweep(engine, lanes), inquire(engine), keep_house(engine))]
     try:
         while not engine.stopping.is_set():
             await asyncio.wait(rounds, timeout=1)

@@ -85,6 +85,11 @@ class Submission:
     targets: Sequence[Target]
     created_at: int
     """When the batch was planned, ms; the same for every repeat."""
+    personal: Callable[[Target], Mapping[str, Any]] | None = None
+    """The content of each target, where it is not the same for all: each has click links of its own."""
+
+    def content_of(self, target: Target) -> Mapping[str, Any]:
+        return self.personal(target) if self.personal else self.content
 
 
 class Outcome(NamedTuple):
@@ -170,6 +175,8 @@ class Provider(ABC):
         self.account = account
         self.session = session
 
+    personal: ClassVar[bool] = False
+    """Whether `send` honours `Submission.content_of`; what says the same to all in one call cannot."""
     thanks: ClassVar[str] = ""
     """What the provider wants to read as the answer to its receipts; empty: any 200 will do."""
     recalls: ClassVar[bool] = False

@@ -5,8 +5,10 @@ import hmac
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -76,15 +78,18 @@ class Jpush(Provider):
     type = ChannelType.APP
     batch_limit = 1000
     detects: ClassVar = {State.DELIVERED: Proof.REAL, State.CLICKED: Proof.REAL}
+    recalls = True
+    url_field: ClassVar[str] = "baseUrl"
+    """The credential that says where its push API is."""
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
         credentials = account.credentials
-        base = credentials.get("baseUrl", "https://api.jpush.cn")
+        base = credentials.get(self.url_field, "https://api.jpush.cn")
         if account.sandbox:
-            base = f"{account.sandbox.http}/jpush"
+            base = f"{account.sandbox.http}/{self.platform}"
         self._authorization = basic(credentials["appKey"], credentials["masterSecret"])
-        self._exchange = Exchange(session, base, self._authorization)
+        self._exchange = _PushApi(session, base, self._authorization)
         self._fields = RECEIPT_FIELDS | dict(credentials.get("receiptFields", {}))
         self._cids: deque[str] = deque()
         self._cids_until = 0.0
@@ -110,12 +115,8 @@ class Jpush(Provider):
 
     async def send(self, submission: Submission) -> Answer:
         reply = await self._exchange.post("/v3/push", self._push(submission))
-        said = reply.answer()
-        if reply.status != 200:
-            return _refused(reply, submission.targets)
-        if "msg_id" not in said:
-            raise OutcomeUnknown(f"HTTP 200 without a msg_id: {reply.excerpt}")
-        return Answer(others=Common(State.SUBMITTED), provider_id=str(said["msg_id"]), code="200")
+        answer = _accepted(reply) if reply.status == 200 else _refused(reply, submission.targets)
+        return replace(answer, pause=_pause(reply.headers))
 
     def _push(self, submission: Submission) -> dict[str, Any]:
         content = submission.content
@@ -127,6 +128,15 @@ class Jpush(Provider):
             "options": {"apns_production": True, **content.get("options", {})},
             **({"cid": submission.key} if submission.key else {}),
         }
+
+    async def recall(self, provider_id: str) -> None:
+        """Stop what is not sent yet, and take off the devices what is shown and not clicked.
+
+        https://docs.jiguang.cn/jpush/server/push/rest_api_v3_push_advanced
+        """
+        reply = await self._exchange.delete(f"/v3/push/{quote(provider_id, safe='')}")
+        if reply.status >= 300:  # the body of a success may be empty
+            raise _refusal(reply)
 
     def receipts(self, report: Report) -> list[Receipt]:
         """Read one record, an array of them, or an object that holds such an array.
@@ -148,6 +158,26 @@ class Jpush(Provider):
             return None
         reason = Reason.UNREACHABLE if state is State.UNDELIVERED else None
         return Receipt(str(found["id"]), str(found["address"]), state, _milliseconds(found["at"]), reason=reason)
+
+
+class _PushApi(Exchange):
+    """JPush's, which recalls by DELETE."""
+
+    async def delete(self, path: str) -> Reply:
+        return await self._request("DELETE", path, None)
+
+
+def _accepted(reply: Reply) -> Answer:
+    said = reply.answer()
+    if "msg_id" not in said:
+        raise OutcomeUnknown(f"HTTP 200 without a msg_id: {reply.excerpt}")
+    return Answer(others=Common(State.SUBMITTED), provider_id=str(said["msg_id"]), code="200")
+
+
+def _pause(headers: Mapping[str, str]) -> float:
+    """Seconds until the next minute of calls, when those of this one are used up."""
+    left, reset = headers.get("X-Rate-Limit-Remaining", ""), headers.get("X-Rate-Limit-Reset", "")
+    return float(reset) if left.isdecimal() and int(left) == 0 and reset.isdecimal() else 0
 
 
 def _refused(reply: Reply, targets: Sequence[Target]) -> Answer:

@@ -29,6 +29,7 @@ class Smtp(Provider):
     type = ChannelType.EMAIL
     batch_limit = 100
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
+    personal = True
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
@@ -69,7 +70,8 @@ class _Round:
     """One Submission on its way: as many lanes as there are connections take targets until none is left."""
 
     def __init__(self, pool: Pool, sender: Sender, skeleton: Skeleton, submission: Submission) -> None:
-        self._pool, self._sender, self._skeleton = pool, sender, skeleton
+        self._pool, self._sender, self._submission = pool, sender, submission
+        self._skeleton = skeleton
         self._targets = submission.targets
         # The same for every repeat, so that receivers can recognise a second copy by its Message-ID.
         self._stamp = submission.key or str(submission.created_at)
@@ -102,9 +104,15 @@ class _Round:
             recipient = mailbox(target.address)
         except ValueError as error:
             return Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=str(error))
-        raw = self._skeleton.message(recipient, f"{target.id}.{self._stamp}")
+        raw = self._written(target).message(recipient, f"{target.id}.{self._stamp}")
         said = await self._said(_Mail(self._sender.address, recipient, raw))
         return outcome(target.id, said)
+
+    def _written(self, target: Target) -> Skeleton:
+        """The message but for whom it goes to; its own where its links are its own."""
+        if not self._submission.personal:
+            return self._skeleton
+        return _skeleton(self._sender, self._submission.content_of(target), self._submission.created_at)
 
     async def _said(self, mail: _Mail) -> Said:
         """A server may end a conversation between messages at any time: that is worth one new connection."""

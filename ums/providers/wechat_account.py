@@ -36,8 +36,8 @@ class WechatProvider(Provider):
         """Those that the account has at WeChat; raises ProviderBusy, ProviderRefused or OutcomeUnknown."""
 
     @abstractmethod
-    def _message(self, submission: Submission, openid: str) -> tuple[str, dict[str, Any]]:
-        """The path and the body of the call for one openid."""
+    def _message(self, submission: Submission, target: Target) -> tuple[str, dict[str, Any]]:
+        """The path and the body of the call for one target."""
 
     def _repeatable(self, submission: Submission) -> bool:  # noqa: ARG002  # asked of platforms that know a key
         """Whether WeChat would notice a second call for the same target."""
@@ -48,7 +48,7 @@ class WechatProvider(Provider):
         await self._api.token()
 
         async def call(target: Target) -> Outcome:
-            path, body = self._message(submission, target.address)
+            path, body = self._message(submission, target)
             return self._outcome(target, await self._api.post(path, body))
 
         return await Round(submission.targets, call).answer(repeatable=self._repeatable(submission))

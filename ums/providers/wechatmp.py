@@ -5,7 +5,7 @@ https://developers.weixin.qq.com/miniprogram/dev/server/API/mp-message-managemen
 
 from typing import Any, ClassVar
 
-from ums.providers.contract import Submission
+from ums.providers.contract import Submission, Target
 from ums.providers.wechat_account import WechatProvider
 from ums.providers.wechat_templates import WechatTemplate
 from ums.vocabulary import ChannelType, Proof, State
@@ -22,8 +22,8 @@ class Wechatmp(WechatProvider):
     async def templates(self) -> list[WechatTemplate]:
         return await self.library.templates()
 
-    def _message(self, submission: Submission, openid: str) -> tuple[str, dict[str, Any]]:
+    def _message(self, submission: Submission, target: Target) -> tuple[str, dict[str, Any]]:
         content = submission.content
         optional = {name: content[name] for name in ("page", "miniprogram_state", "lang") if name in content}
-        message = {"touser": openid, "template_id": content["template_id"], "data": content["data"]}
+        message = {"touser": target.address, "template_id": content["template_id"], "data": content["data"]}
         return "/cgi-bin/message/subscribe/send", message | optional

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import aiohttp
 
 from ums.errors import ProviderRefused
-from ums.providers.contract import Account, Submission
+from ums.providers.contract import Account, Submission, Target
 from ums.providers.wechat_account import WechatProvider
 from ums.providers.wechat_templates import TemplateMessages, WechatTemplate
 from ums.vocabulary import ChannelType, Proof, State
@@ -27,6 +27,7 @@ class Wechatoa(WechatProvider):
     """Content of type 0 goes out as a template message, of type 1 as a subscription notification."""
 
     platform = "wechatoa"
+    personal = True
     type = ChannelType.WECHAT_OA
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
     taken_as = State.SUBMITTED
@@ -54,8 +55,8 @@ class Wechatoa(WechatProvider):
             raise refused[0]
         return found
 
-    def _message(self, submission: Submission, openid: str) -> tuple[str, dict[str, Any]]:
-        content = submission.content
+    def _message(self, submission: Submission, target: Target) -> tuple[str, dict[str, Any]]:
+        content, openid = submission.content_of(target), target.address
         if content["type"] == 1:
             return "/cgi-bin/message/subscribe/bizsend", _notification(content, openid)
         key = {"client_msg_id": submission.key} if submission.key else {}

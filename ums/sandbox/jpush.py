@@ -68,11 +68,12 @@ class JpushStandIn(StandIn):
         await self._postman.close()
 
     def routes(self) -> Sequence[web.RouteDef]:
+        push = f"/{self.platform}/v3/push"
         return (
-            web.post("/jpush/v3/push", self._submission),
-            web.post("/jpush/v3/push/validate", self._call(self._validate)),
-            web.get("/jpush/v3/push/cid", self._call(self._cids)),
-            web.delete("/jpush/v3/push/{msg_id}", self._call(self._recall)),
+            web.post(push, self._submission),
+            web.post(f"{push}/validate", self._call(self._validate)),
+            web.get(f"{push}/cid", self._call(self._cids)),
+            web.delete(f"{push}/{{msg_id}}", self._call(self._recall)),
         )
 
     def _call(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -105,8 +106,11 @@ class JpushStandIn(StandIn):
         }
         if used > limit:
             raise Refused(429, 2002, "Rate limit exceeded", headers=headers)
-        push = _parsed(await request.read())
-        return web.json_response(self._once(account, push), headers=headers)
+        try:
+            return web.json_response(self._once(account, _parsed(await request.read())), headers=headers)
+        except Refused as refused:
+            refused.headers = headers
+            raise
 
     def _once(self, account: Credentials, push: Mapping[str, Any]) -> dict[str, str]:
         """A second push with the same cid gets the first one's answer and sends nothing."""
