@@ -122,6 +122,12 @@ def is_sqlite(on: BaseDBAsyncClient) -> bool:
     return on.capabilities.dialect == "sqlite"
 
 
+def is_crowded(on: BaseDBAsyncClient) -> bool:
+    """Whether others wait while this process writes, so that its transactions had better be short."""
+    client: Any = getattr(on, "_parent", on)
+    return is_sqlite(on) and bool(client.turnstile.crowded)
+
+
 async def fetch(on: BaseDBAsyncClient, statement: str, *values: Any) -> Rows:
     """Rows of any statement, one with RETURNING too. Parameters are written $1, $2... on both databases."""
     return await on.execute_query_dict(dialect(statement, sqlite=is_sqlite(on)), list(values))

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import execute, execute_many, is_away, rows, transaction
+from ums.database import connection, execute, execute_many, is_away, is_crowded, rows, transaction
 from ums.messaging import limits, receipts, statements
 from ums.messaging.deliver import Exchange, Verdict
 from ums.messaging.engine import Engine
@@ -38,18 +38,27 @@ PATIENCE = 60
 
 async def conclude(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
     """Write down exchanges that have ended; each batch is done, or due again later."""
+    # While others wait for the writer's lock: batch by batch, so that they come in between.
+    for part in [[exchange] for exchange in landed] if is_crowded(connection()) else [landed]:
+        await _conclude(engine, part)
+    return [None] * len(landed)
+
+
+async def _conclude(engine: Engine, landed: Sequence[Exchange]) -> None:
     for _ in range(PATIENCE):
         try:
-            return await _write(engine, landed)
+            await _write(engine, landed)
         except Exception as error:
             if not is_away(error):
                 raise
             log.warning("database_away", error=str(error), then="tried again in a second", batches=len(landed))
             await asyncio.sleep(1)
-    return await _write(engine, landed)
+        else:
+            return
+    await _write(engine, landed)
 
 
-async def _write(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
+async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
     newest = await engine.snapshots.newest()
     async with transaction() as tx:
         now = engine.clock()
@@ -62,7 +71,6 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> Sequence[None]:
         released = [(*_released(exchange, now), first_question(newest, exchange, now)) for exchange in landed]
         await execute(tx, statements.RELEASE, rows(released), now)
     await settle(list({exchange.lease.message_id for exchange in landed}))
-    return [None] * len(landed)
 
 
 async def _entries(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> list[Entry]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ums.database import execute, fetch, rows
+from ums.database import execute, fetch, is_crowded, rows
 from ums.messaging import statements
 from ums.messaging.counts import USERS, cell
 from ums.messaging.fan_out import FanOut, Pinned, Takers
@@ -17,7 +17,9 @@ from ums.snapshot import Snapshot
 from ums.vocabulary import MessageState, Reason, State
 
 CHUNK = 10_000
-"""Users a transaction: about a tenth of a second on SQLite, so that nobody waits long for the writer's lock."""
+"""Users a transaction: about a tenth of a second on SQLite."""
+CROWDED_CHUNK = 1_000
+"""The same while others wait for the writer's lock."""
 
 
 async def expand(out: FanOut, pinned: Iterable[Pinned]) -> None:
@@ -83,23 +85,24 @@ async def _expand_named(out: FanOut, named: Sequence[Pinned]) -> None:
 async def _expand_chunk(out: FanOut, pinned: Pinned) -> None:
     """The next users of a large audience."""
     message, before = pinned.message, pinned.message.recipients
-    found = await _add_users(out, pinned)
+    most = CROWDED_CHUNK if is_crowded(out.tx) else CHUNK
+    found = await _add_users(out, pinned, most)
     if found:
         await out.take([Takers(pinned.id(before + 1), pinned.id(message.recipients), 0)])
-    if found == CHUNK:
+    if found == most:
         message.due_at = out.now  # behind whatever else is due by now
         return
     await _lose_unknown_users(out, pinned)
     _finish(out, message)
 
 
-async def _add_users(out: FanOut, pinned: Pinned) -> int:
-    """The next chunk of users becomes recipients; how many there were."""
+async def _add_users(out: FanOut, pinned: Pinned, most: int) -> int:
+    """The next users, at most so many, become recipients; how many there were."""
     message, base = pinned.message, pinned.id(pinned.message.recipients)
     query, values = await _audience(out, pinned)
     statement = statements.ADD_RECIPIENTS.format(chunk=query)
-    await execute(out.tx, statement, base, message.id, message.cursor, CHUNK, *values)
-    got = (await fetch(out.tx, statements.ADDED, base + 1, base + CHUNK))[0]
+    await execute(out.tx, statement, base, message.id, message.cursor, most, *values)
+    got = (await fetch(out.tx, statements.ADDED, base + 1, base + most))[0]
     number: int = got["number"]
     if number:
         message.recipients += number

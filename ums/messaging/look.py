@@ -49,7 +49,8 @@ async def _one_by_one(engine: Engine, ids: Sequence[int], now: int) -> None:
 
 async def settle(message_ids: Sequence[int]) -> None:
     """Messages of which nothing is left to do are done. Not in a transaction with the last of it: two may be last."""
-    await execute(connection(), statements.SETTLE, rows([n] for n in message_ids))
+    if message_ids:
+        await execute(connection(), statements.SETTLE, rows([n] for n in message_ids))
 
 
 async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
@@ -68,7 +69,8 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         if policies := [[m.id] for m in messages if m.expanded and len(m.steps) > 1]:
             await execute(tx, statements.NEXT_DUE, rows(policies))
         await out.counted()
-    await settle(ids)
+    # What has deliveries is settled when the last of them is.
+    await settle([m.id for m in messages if moving or not m.deliveries])
 
 
 async def _held(tx: BaseDBAsyncClient, ids: Sequence[int]) -> list[Message]:
