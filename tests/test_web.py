@@ -6,7 +6,7 @@ from io import BytesIO
 from tests.api.conftest import Api
 from tests.api.conftest import api as api
 from ums.models import Delivery, WatchStatus
-from ums.vocabulary import State
+from ums.vocabulary import State, system_clock
 
 PUSH = """mutation { sendMessage(input: {
   audience: {addresses: [{type: APP, addresses: ["rid-1"]}]},
@@ -41,10 +41,11 @@ async def test_a_receipt_with_wrong_credentials_is_turned_away(api: Api) -> None
 
 
 async def test_jsms_is_heard_by_its_signature(api: Api) -> None:
-    signed = "appKey=sms-key&appMasterSecret=sandbox-sms-secret&nonce=1&timestamp=2"
+    now = str(system_clock())
+    signed = f"appKey=sms-key&appMasterSecret=sandbox-sms-secret&nonce=1&timestamp={now}"
     form = {
         "nonce": "1",
-        "timestamp": "2",
+        "timestamp": now,
         "signature": hashlib.sha1(signed.encode()).hexdigest(),  # noqa: S324  # the provider's choice
         "type": "SMS_REPORT",
         "data": '{"msgId": "1", "phone": "13800000001", "status": 4001, "receiveTime": 1492150740292}',

@@ -1,23 +1,17 @@
-"""JSMS: the request as it is sent, every recipient's fate, signed receipts."""
+"""JSMS: the request as it is sent, every recipient's fate."""
 
-import json
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
 from tests.providers.conftest import Doors, Example, body
-from ums.errors import CallerRefused, OutcomeUnknown, ProviderBusy, ProviderRefused, Unauthorized
-from ums.providers.contract import Account, Outcome, Receipt, Report, Submission, Target
-from ums.providers.jsms import Jsms, signature
-from ums.sandbox import Sandbox
-from ums.sandbox.script import Script
+from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
+from ums.providers.contract import Account, Outcome, Submission, Target
+from ums.providers.jsms import Jsms
 from ums.vocabulary import Reason, SandboxAddress, State
 
 KEY, SECRET = "7d431e42dfa6a6d693ac2d04", "5e987ac6d2e04d95a9d8f0d1"
-NONCE, TIMESTAMP = "7659972084945889195", "1492150740274"
-SIGNATURE = "268d92c1b6358285a56e0ccdb0c39c72acebd81d"
 CONTENT = {"temp_id": 1, "sign_id": 12, "temp_para": {"code": "88"}}
 ANN, BEN = Target(7, "+8613800000001"), Target(8, "13800000002")
 
@@ -42,12 +36,6 @@ def submission(*targets: Target, content: dict[str, Any] | None = None) -> Submi
 
 def failed(mobile: str, code: object) -> dict[str, Any]:
     return {"mobile": mobile, "error_code": code, "error_message": "so it is", "msg_id": "92"}
-
-
-def posted(data: object, kind: str = "SMS_REPORT", **more: str) -> Report:
-    form = {"nonce": NONCE, "timestamp": TIMESTAMP, "signature": SIGNATURE, "type": kind, **more}
-    raw = data if isinstance(data, str) else json.dumps(data)
-    return Report("POST", {}, {}, urlencode(form | {"data": raw}).encode())
 
 
 async def test_a_batch_is_worded_as_the_reference_says(sms: Jsms, doors: Doors) -> None:
@@ -210,74 +198,3 @@ async def test_one_number_written_in_two_ways_is_sent_once(sms: Jsms, doors: Doo
 
     assert {outcome.id: outcome.state for outcome in answer.outcomes} == {7: State.SUBMITTED, 9: State.INVALID}
     assert len(body(await doors.report("/v1/messages/batch"))["recipients"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("key", "secret", "expected"),
-    [
-        (KEY, SECRET, SIGNATURE),
-        ("dev_sample_appKey", "dev_sample_appMasterSecret", "57858e063e5a802e09f7e87169b587701537d4d9"),
-    ],
-)
-def test_the_signature_is_that_of_the_reference(key: str, secret: str, expected: str) -> None:
-    assert signature(key, secret, NONCE, TIMESTAMP) == expected
-
-
-@pytest.mark.parametrize(
-    ("status", "state", "reason"),
-    [
-        (4001, State.DELIVERED, None),
-        (4002, State.UNDELIVERED, Reason.PROVIDER),
-        (4003, State.UNDELIVERED, Reason.UNREACHABLE),
-        (4004, State.UNDELIVERED, Reason.INVALID_ADDRESS),
-        (4005, State.UNDELIVERED, Reason.ACCOUNT),
-        (4010, State.UNDELIVERED, Reason.CONTENT),
-        (4100, State.UNDELIVERED, Reason.UNKNOWN),
-        (4999, State.UNKNOWN, Reason.UNKNOWN),
-    ],
-)
-async def test_a_report_becomes_a_receipt(sms: Jsms, status: int, state: State, reason: Reason | None) -> None:
-    data = {"msgId": 1857496, "phone": 13000000000, "receiveTime": 1492150740292, "status": status}
-
-    expected = Receipt("1857496", "", state, 1492150740292, reason, str(status))
-    assert sms.receipts(posted(data)) == [expected]
-
-
-async def test_numbers_may_come_as_text(sms: Jsms) -> None:
-    data = {"msgId": "1857496", "phone": "13000000000", "receiveTime": "1492150740292", "status": "4001"}
-
-    assert sms.receipts(posted(data)) == [Receipt("1857496", "", State.DELIVERED, 1492150740292, None, "4001")]
-
-
-@pytest.mark.parametrize("kind", ["SMS_REPLY", "SMS_TEMPLATE", "SMS_SIGN", "SMS_OF_TOMORROW"])
-async def test_what_is_not_a_report_tells_of_no_delivery(sms: Jsms, kind: str) -> None:
-    assert sms.receipts(posted({"phone": 13000000000, "content": "TD"}, kind)) == []
-
-
-@pytest.mark.parametrize("wrong", [{"signature": "0" * 40}, {"signature": ""}, {"nonce": "1"}, {"timestamp": "1"}])
-async def test_a_report_with_another_signature_is_refused(sms: Jsms, wrong: dict[str, str]) -> None:
-    with pytest.raises(Unauthorized):
-        sms.receipts(posted({}, **wrong))
-
-
-@pytest.mark.parametrize("data", ["", "nonsense", "[]", '"text"', '{"msgId": "1"}', '{"msgId": "1", "status": "x"}'])
-async def test_a_report_that_cannot_be_read_is_refused(sms: Jsms, data: str) -> None:
-    with pytest.raises(CallerRefused, match="JSMS report"):
-        sms.receipts(posted(data))
-
-
-async def test_a_body_that_is_no_form_is_refused(sms: Jsms) -> None:
-    with pytest.raises(Unauthorized):
-        sms.receipts(Report("POST", {}, {}, b"\xff{}"))
-
-
-async def test_the_stand_ins_receipts_are_read(session: aiohttp.ClientSession, running: Sandbox, doors: Doors) -> None:
-    sms = provider(session, running.address)
-    running.play("jsms", Script.parse({"receipts": [{"match": "1$", "delivered": 1}, {"delivered": 0}]}))
-
-    answer = await sms.send(submission())
-
-    arrived = [sms.receipts(await doors.report("/v1/sms/callback"))[0] for _ in answer.outcomes]
-    states = {receipt.provider_id: receipt.state for receipt in arrived}
-    expected = {7: State.DELIVERED, 8: State.UNDELIVERED}
-    assert states == {outcome.provider_id: expected[outcome.id] for outcome in answer.outcomes}

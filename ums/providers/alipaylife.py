@@ -85,6 +85,7 @@ class AlipayLife(Provider):
     """
 
     platform = "alipaylife"
+    personal = True
     type = ChannelType.ALIPAY_LIFE
     batch_limit = 20
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
@@ -96,7 +97,7 @@ class AlipayLife(Provider):
 
     async def send(self, submission: Submission) -> Answer:
         keys, run = await self._gateway.keys(), _Run()
-        calls = [self._tell(target, submission.content, keys, run) for target in submission.targets]
+        calls = [self._tell(target, submission.content_of(target), keys, run) for target in submission.targets]
         outcomes = await asyncio.gather(*calls)
         if run.stop and all(outcome.state is State.PLANNED for outcome in outcomes):
             raise run.stop

@@ -1,20 +1,22 @@
 """Text messages through JSMS: https://docs.jiguang.cn/jsms/server/rest_api_jsms"""
 
-import hashlib
-import hmac
 import re
+import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
 
 import aiohttp
-import orjson
 
-from ums.errors import CallerRefused, OutcomeUnknown, Problem, ProviderBusy, ProviderRefused, Unauthorized
+from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
-from ums.providers.exchange import Exchange, Reply, basic
-from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
+from ums.providers.exchange import Reply
+from ums.providers.jsms_api import OUT_OF_FREQUENCY, JsmsApi, error, refusal
+from ums.providers.jsms_receipts import Callbacks, fetched
+from ums.vocabulary import ChannelType, Proof, Reason, State
+
+REPORT_SECONDS = 6
+"""JSMS may be asked every five seconds; one more for clocks that differ."""
 
 
 class Fate(Enum):
@@ -49,67 +51,61 @@ FATES = {
     50054: Fate.CONTENT,
 }
 
-# https://docs.jiguang.cn/jsms/server/callback - which of them blame whom is our reading.
-STATUSES = {
-    4001: (State.DELIVERED, None),
-    4002: (State.UNDELIVERED, Reason.PROVIDER),
-    4003: (State.UNDELIVERED, Reason.UNREACHABLE),
-    4004: (State.UNDELIVERED, Reason.INVALID_ADDRESS),
-    4005: (State.UNDELIVERED, Reason.ACCOUNT),
-    4006: (State.UNDELIVERED, Reason.PROVIDER),
-    4007: (State.UNDELIVERED, Reason.UNREACHABLE),
-    4008: (State.UNDELIVERED, Reason.UNREACHABLE),
-    4009: (State.UNDELIVERED, Reason.UNREACHABLE),
-    4010: (State.UNDELIVERED, Reason.CONTENT),
-    4100: (State.UNDELIVERED, Reason.UNKNOWN),
-}
-
 MAINLAND = re.compile(r"(?:\+86)?(1\d{10})", re.ASCII)
 
 
 class Jsms(Provider):
-    """Template messages to mainland numbers, at most 1,000 a call; there is no idempotency key."""
+    """Template messages to mainland numbers, at most 1,000 a call; there is no idempotency key.
+
+    JSMS posts its receipts, or keeps them to be fetched: `credentials.receipts` says which, as its console does.
+    """
 
     platform = "jsms"
     type = ChannelType.SMS
     batch_limit = 1000
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
+    personal = True
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
         credentials = account.credentials
-        base = credentials.get("baseUrl", "https://api.sms.jpush.cn")
-        if account.sandbox:
-            base = f"{account.sandbox.http}/jsms"
-        self._key, self._secret = credentials["appKey"], credentials["masterSecret"]
-        self._exchange = Exchange(session, base, basic(self._key, self._secret))
+        self._api = JsmsApi(account, session)
+        self._callbacks = Callbacks(credentials["appKey"], credentials["masterSecret"])
+        self._not_before = 0.0
+        if credentials.get("receipts") == "poll":
+            self.collected_every = REPORT_SECONDS
 
     async def send(self, submission: Submission) -> Answer:
         by_mobile, unsendable = _numbers(submission.targets)
         if not by_mobile:
             return Answer(unsendable)
-        reply = await self._exchange.post("/v1/messages/batch", _batch(submission.content, by_mobile))
+        reply = await self._api.post("/v1/messages/batch", _batch(submission, by_mobile))
         said = reply.answer()
         if reply.status != 200:
             return Answer([*unsendable, *_refused(reply, by_mobile)])
         return Answer([*unsendable, *_outcomes(said, by_mobile)], code="200")
 
     def receipts(self, report: Report) -> list[Receipt]:
-        """Read a form of `nonce`, `timestamp`, `signature`, `type` and `data`; only SMS_REPORT tells of deliveries.
+        """Read what JSMS posts: https://docs.jiguang.cn/jsms/server/callback"""
+        return self._callbacks.receipts(report)
 
-        https://docs.jiguang.cn/jsms/server/callback
+    async def collect(self) -> list[Receipt]:
+        """At most 500 reports, each of which JSMS hands out once; nothing when asked again too soon.
+
+        https://docs.jiguang.cn/jsms/server/rest_api_jsms_inquire
         """
-        form = dict(parse_qsl(report.body.decode(errors="replace"), keep_blank_values=True))
-        expected = signature(self._key, self._secret, form.get("nonce", ""), form.get("timestamp", ""))
-        if not hmac.compare_digest(form.get("signature", "").encode(), expected.encode()):
-            raise Unauthorized("a JSMS receipt without the signature of this app")
-        return [_receipt(form.get("data", ""))] if form.get("type") == "SMS_REPORT" else []
-
-
-def signature(key: str, secret: str, nonce: str, timestamp: str) -> str:
-    """Of a callback. It covers neither `type` nor `data`, and its parts stand in this order, unsorted."""
-    signed = f"appKey={key}&appMasterSecret={secret}&nonce={nonce}&timestamp={timestamp}"
-    return hashlib.sha1(signed.encode()).hexdigest()  # noqa: S324 - the provider's choice
+        if time.monotonic() < self._not_before:
+            return []
+        self._not_before = time.monotonic() + REPORT_SECONDS
+        reply = await self._api.get("/v1/report")
+        if reply.status == 200:
+            if (told := fetched(reply.body)) is None:
+                raise OutcomeUnknown(f"HTTP 200 without an array of reports: {reply.excerpt}")
+            return told
+        stop = refusal(reply)
+        if stop.code == OUT_OF_FREQUENCY:  # another worker has just asked, and has what was there
+            return []
+        raise stop
 
 
 def _numbers(targets: Sequence[Target]) -> tuple[dict[str, Target], list[Outcome]]:
@@ -129,10 +125,15 @@ def _numbers(targets: Sequence[Target]) -> tuple[dict[str, Target], list[Outcome
     return by_mobile, unsendable
 
 
-def _batch(content: Mapping[str, Any], mobiles: Mapping[str, Target]) -> dict[str, Any]:
-    said_to_each = {"temp_para": content["temp_para"]} if content.get("temp_para") else {}
+def _batch(submission: Submission, mobiles: Mapping[str, Target]) -> dict[str, Any]:
+    content = submission.content
     said_to_all = {name: content[name] for name in ("temp_id", "sign_id", "tag") if name in content}
-    return said_to_all | {"recipients": [{"mobile": mobile, **said_to_each} for mobile in mobiles]}
+    return said_to_all | {"recipients": [_recipient(submission, mobile, target) for mobile, target in mobiles.items()]}
+
+
+def _recipient(submission: Submission, mobile: str, target: Target) -> dict[str, Any]:
+    values = submission.content_of(target).get("temp_para")
+    return {"mobile": mobile, "temp_para": values} if values else {"mobile": mobile}
 
 
 def _outcomes(said: Mapping[str, Any], by_mobile: Mapping[str, Target]) -> list[Outcome]:
@@ -166,6 +167,11 @@ def _fate_of(code: str) -> Fate:
     return FATES.get(int(code), Fate.OPERATOR) if code.isdecimal() else Fate.OPERATOR
 
 
+def _fate_of_status(status: int) -> Fate:
+    """For an answer that has no code."""
+    return Fate.UNKNOWN if status >= 500 else Fate.OPERATOR
+
+
 def _outcome(target: Target, fate: Fate | None, item: Mapping[str, Any]) -> Outcome:
     provider_id = str(item["msg_id"]) if item.get("msg_id") else None
     if fate is None:
@@ -177,26 +183,12 @@ def _outcome(target: Target, fate: Fate | None, item: Mapping[str, Any]) -> Outc
 
 def _refused(reply: Reply, by_mobile: Mapping[str, Target]) -> list[Outcome]:
     """What a refused call means for each number; raises when it means the same for all of them."""
-    match reply.answer():
-        case {"error": {"code": code, "message": words}}:
-            fate, item = _fate_of(str(code)), {"error_code": code, "error_message": words}
-        case _:
-            fate = Fate.UNKNOWN if reply.status >= 500 else Fate.OPERATOR
-            item = {"error_code": reply.status, "error_message": reply.excerpt}
-    code, words = str(item["error_code"]), str(item["error_message"])
+    if said := error(reply):
+        (code, words), fate = said, _fate_of(said[0])
+    else:
+        (code, words), fate = (str(reply.status), reply.excerpt), _fate_of_status(reply.status)
+    item = {"error_code": code, "error_message": words}
     if fate is Fate.UNKNOWN:
         raise OutcomeUnknown(f"{code}: {words}")
     _stop_if_all(dict.fromkeys(by_mobile, fate), dict.fromkeys(by_mobile, item))
     return [_outcome(target, fate, item) for target in by_mobile.values()]
-
-
-def _receipt(data: str) -> Receipt:
-    try:
-        record = orjson.loads(data)
-        status, at = int(record["status"]), int(record.get("receiveTime") or system_clock())
-        message = str(record["msgId"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = Problem(code="receipt_unreadable", message=f"JSMS report {data[:200]!r}: {error!r}")
-        raise CallerRefused([problem]) from error
-    state, reason = STATUSES.get(status, (State.UNKNOWN, Reason.UNKNOWN))
-    return Receipt(message, "", state, at, reason=reason, code=str(status))

@@ -1,8 +1,11 @@
 """Stands in for JSMS under /jsms: https://docs.jiguang.cn/jsms/server/rest_api_jsms
 
-    POST /v1/messages   POST /v1/messages/batch   GET /v1/accounts/app
+    POST /v1/messages   POST /v1/messages/batch   GET /v1/accounts/app   GET /v1/report
+    POST /v1/templates   GET, PUT, DELETE /v1/templates/{id}
+    POST /v1/sign        GET, POST, DELETE /v1/sign/{id}
 
-Receipts go to `/v1/sms/callback` of the service, one signed form each.
+Receipts go to `/v1/sms/callback` of the service, one signed form each, or are fetched: see `ums.sandbox.jsms_reports`.
+Templates and signatures are in `ums.sandbox.jsms_templates`.
 """
 
 import hashlib
@@ -16,7 +19,9 @@ from urllib.parse import urlencode
 import orjson
 from aiohttp import web
 
-from ums.errors import UmsError
+from ums.sandbox.jsms_refusals import Refused, parsed
+from ums.sandbox.jsms_reports import Reports
+from ums.sandbox.jsms_templates import Reviewer
 from ums.sandbox.postman import Letter, Postman, Receipt
 from ums.sandbox.stage import Credentials, StandIn, credentials, submitted
 
@@ -24,16 +29,6 @@ RECIPIENTS = 1000
 """In one batch."""
 MOBILE = re.compile(r"1\d{10}", re.ASCII)
 STATUS = {"delivered": 4001, "undelivered": 4003}
-
-
-class Refused(UmsError):
-    """An HTTP status with the provider's code and words."""
-
-    def __init__(self, status: int, code: int, words: str) -> None:
-        self.status, self.code, self.words = status, code, words
-
-    def response(self) -> web.Response:
-        return web.json_response({"error": {"code": self.code, "message": self.words}}, status=self.status)
 
 
 Answer = Callable[[web.Request, Credentials], Awaitable[web.Response]]
@@ -44,6 +39,7 @@ class JsmsStandIn(StandIn):
 
     async def start(self) -> None:
         self._last_id = int(time.time()) * 10_000  # ids go on rising when the sandbox is started again
+        self._reports, self._reviewer = Reports(), Reviewer(self.stage)
         self._postman = Postman(self.stage.session, self.stage.record, self._seal)
 
     async def stop(self) -> None:
@@ -54,6 +50,11 @@ class JsmsStandIn(StandIn):
             web.post("/jsms/v1/messages", self._submission(self._single)),
             web.post("/jsms/v1/messages/batch", self._submission(self._batch)),
             web.get("/jsms/v1/accounts/app", self._call(self._balance)),
+            web.get("/jsms/v1/report", self._call(self._report)),
+            web.post("/jsms/v1/templates", self._call(self._create_template)),
+            web.route("*", r"/jsms/v1/templates/{id:\d+}", self._call(self._template)),
+            web.post("/jsms/v1/sign", self._call(self._create_sign)),
+            web.route("*", r"/jsms/v1/sign/{id:\d+}", self._call(self._sign)),
         )
 
     def _submission(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -82,7 +83,7 @@ class JsmsStandIn(StandIn):
         return key, secret
 
     async def _single(self, request: web.Request, account: Credentials) -> web.Response:
-        message = _parsed(await request.read())
+        message = self._message(await request.read())
         if not message.get("mobile"):
             raise Refused(400, 50004, "missing mobile")
         self._within_the_rate(account)
@@ -92,7 +93,7 @@ class JsmsStandIn(StandIn):
         return web.json_response({"msg_id": sent[message["mobile"]]})
 
     async def _batch(self, request: web.Request, account: Credentials) -> web.Response:
-        batch = _parsed(await request.read())
+        batch = self._message(await request.read())
         recipients = batch.get("recipients")
         if not isinstance(recipients, list) or not recipients:
             raise Refused(403, 50030, "recipients empty")
@@ -109,6 +110,50 @@ class JsmsStandIn(StandIn):
 
     async def _balance(self, _: web.Request, __: Credentials) -> web.Response:
         return web.json_response({"app_balance": 100_000, "app_voice": 0, "app_industry": 0, "app_market": 0})
+
+    async def _report(self, _: web.Request, account: Credentials) -> web.Response:
+        reports = self._reports.fetch(account[0])
+        self.stage.record.posted(reports)
+        return web.json_response(reports)
+
+    async def _create_template(self, request: web.Request, account: Credentials) -> web.Response:
+        return web.json_response(self._reviewer.create_template(account[0], parsed(await request.read())))
+
+    async def _template(self, request: web.Request, account: Credentials) -> web.Response:
+        key, temp_id = account[0], int(request.match_info["id"])
+        match request.method:
+            case "GET":
+                return web.json_response(self._reviewer.template(key, temp_id))
+            case "PUT":
+                return web.json_response(self._reviewer.edit_template(key, temp_id, parsed(await request.read())))
+            case "DELETE":
+                self._reviewer.delete_template(key, temp_id)
+                return web.Response()
+        raise Refused(405, 50018, "method not supported")
+
+    async def _create_sign(self, request: web.Request, account: Credentials) -> web.Response:
+        return web.json_response(self._reviewer.create_sign(account[0], await _parts(request)))
+
+    async def _sign(self, request: web.Request, account: Credentials) -> web.Response:
+        key, sign_id = account[0], int(request.match_info["id"])
+        match request.method:
+            case "GET":
+                return web.json_response(self._reviewer.sign(key, sign_id))
+            case "POST":
+                return web.json_response(self._reviewer.edit_sign(key, sign_id, await _parts(request)))
+            case "DELETE":
+                self._reviewer.delete_sign(key, sign_id)
+                return web.Response()
+        raise Refused(405, 50018, "method not supported")
+
+    def _message(self, body: bytes) -> dict[str, Any]:
+        message = parsed(body)
+        if "temp_id" not in message:
+            raise Refused(400, 50005, "missing temp_id")
+        if not isinstance(message["temp_id"], int):
+            raise Refused(403, 50013, "invalid temp_id")
+        self._reviewer.admit(message["temp_id"])
+        return message
 
     def _within_the_rate(self, account: Credentials) -> None:
         limit = self.stage.script.per_minute
@@ -137,7 +182,10 @@ class JsmsStandIn(StandIn):
             if kind in STATUS:
                 at = int((time.time() + after) * 1000)
                 report = {"msgId": msg_id, "status": STATUS[kind], "receiveTime": at, "phone": mobile}
-                self._postman.later(after, account, [report])
+                if self._reports.fetches(account[0]):
+                    self._reports.keep(account[0], after, report)
+                else:
+                    self._postman.later(after, account, [report])
 
     def _seal(self, account: Credentials, receipts: Sequence[Receipt]) -> Letter:
         nonce, timestamp = secrets.randbits(64) - 2**63, int(time.time() * 1000)
@@ -159,18 +207,12 @@ def _fault(status: int, words: str) -> web.Response:
     return Refused(status, 50009 if status == 429 else 50019, words).response()
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        message = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refused(403, 50007, "invalid body") from error
-    if not isinstance(message, dict):
-        raise Refused(403, 50007, "invalid body")
-    if "temp_id" not in message:
-        raise Refused(400, 50005, "missing temp_id")
-    if not isinstance(message["temp_id"], int):
-        raise Refused(403, 50013, "invalid temp_id")
-    return message
+async def _parts(request: web.Request) -> dict[str, str | bytes]:
+    """Each text and file of a form in parts."""
+    if request.content_type != "multipart/form-data":
+        raise Refused(415, 50017, "media type not supported")
+    form = await request.post()
+    return {name: value.file.read() if isinstance(value, web.FileField) else str(value) for name, value in form.items()}
 
 
 def _item(item: Mapping[str, Any], error: tuple[int, str] | None, sent: Mapping[str, str]) -> dict[str, Any]:
