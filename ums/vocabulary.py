@@ -109,6 +109,8 @@ class Reason(Enum):
 
     UNKNOWN_USER = "unknown_user"
     NO_ADDRESS = "no_address"
+    BLACKLISTED = "blacklisted"
+    NOT_WHITELISTED = "not_whitelisted"
     DUPLICATE = "duplicate"
     INVALID_ADDRESS = "invalid_address"
     UNSUBSCRIBED = "unsubscribed"

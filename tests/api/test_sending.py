@@ -119,7 +119,7 @@ async def test_the_same_key_with_another_input_is_a_problem(api: Api) -> None:
         ),
         pytest.param(
             {"audience": {"users": {}}, "body": CONTENT},
-            [("empty_audience", "input.audience.users", "names nobody; give userIds or tags")],
+            [("empty_audience", "input.audience.users", "names nobody; give userIds, tags or a segment")],
             id="nobody",
         ),
         pytest.param(

@@ -38,7 +38,10 @@ async def test_two_upgrades_at_once_apply_each_migration_once(sqlite_settings: S
 
     done = await asyncio.gather(asyncio.create_task(upgrade(fresh)), asyncio.create_task(upgrade(fresh)))
 
-    assert sorted(done) == [[], ["0001_initial", "0002_runtime", "0003_engine", "0004_provider_token"]]
+    assert sorted(done) == [
+        [],
+        ["0001_initial", "0002_runtime", "0003_engine", "0004_provider_token", "0005_list_members"],
+    ]
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (package / "__init__.py").touch()
     for migration in Path(migrations.__path__[0]).glob("0*.py"):
         shutil.copy(migration, package)
-    (package / "0005_wider.py").write_text(WIDER)
+    (package / "0006_wider.py").write_text(WIDER)
     monkeypatch.syspath_prepend(tmp_path)
     return "next_version"
 
@@ -70,7 +73,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 class Migration(migrations.Migration):
-    dependencies = [("ums", "0004_provider_token")]
+    dependencies = [("ums", "0005_list_members")]
     operations = [
         ops.AlterField("User", "user_id", fields.CharField(unique=True, max_length=80)),
         ops.AlterField("Recipient", "target", fields.CharField(max_length=400)),
@@ -85,7 +88,7 @@ async def test_rows_children_and_indexes_survive_an_upgrade_and_a_copy_is_kept(
         ann = await User.create(user_id="ann", created_at=1, updated_at=1)
         await Address.create(user=ann, type="sms", bind="all", value="+8613800000001")
 
-    assert await upgrade(settings, next_version) == ["0005_wider"]
+    assert await upgrade(settings, next_version) == ["0006_wider"]
 
     async with opened(settings):
         assert await Address.filter(user__user_id="ann").count() == 1
@@ -117,7 +120,7 @@ async def test_a_database_of_the_first_version_keeps_its_messages(settings: Sett
     async with opened(old):
         await execute(connection(), MESSAGE)
 
-    assert await upgrade(old) == ["0002_runtime", "0003_engine", "0004_provider_token"]
+    assert await upgrade(old) == ["0002_runtime", "0003_engine", "0004_provider_token", "0005_list_members"]
 
     async with opened(old):
         assert await fetch(connection(), "SELECT state, failure FROM message") == [{"state": "done", "failure": ""}]
@@ -139,3 +142,31 @@ async def emptied(settings: Settings) -> Settings:
         await execute(connection(), "DROP SCHEMA public CASCADE")
         await execute(connection(), "CREATE SCHEMA public")
     return settings
+
+
+LIST = """
+INSERT INTO resource (kind, name, body, hash, revision) VALUES
+('Blacklist', 'shop/opted-out', '{"channel": "shop", "membership": "file", "members": ["ann", "bob"]}', '', 1),
+('Segment', 'shop/kept', '{"channel": "shop", "membership": "api"}', '', 1)"""
+
+
+async def test_lists_that_were_applied_before_there_were_members_have_them_after(
+    settings: Settings, first_version: str
+) -> None:
+    old = await emptied(settings)
+    await migrated(old, first_version)
+    async with opened(old):
+        await execute(connection(), LIST)
+
+    await upgrade(old)
+
+    async with opened(old):
+        found = await fetch(
+            connection(),
+            "SELECT l.kind, m.user_id FROM people_list l LEFT JOIN list_member m ON m.list_id = l.id ORDER BY 1, 2",
+        )
+    assert found == [
+        {"kind": "Blacklist", "user_id": "ann"},
+        {"kind": "Blacklist", "user_id": "bob"},
+        {"kind": "Segment", "user_id": None},
+    ]

@@ -14,13 +14,16 @@ from ums.messaging.send import send
 from ums.vocabulary import ChannelType, Priority
 
 
-@strawberry.input(description="People, by name or by tag; the union, and each person once.")
+@strawberry.input(description="People, by name, by tag or by Segment; the union, and each person once.")
 class UsersInput:
     user_ids: list[str] | None = strawberry.field(default=None, description="At most 1,000.")
     tags: list[str] | None = strawberry.field(default=None, description="At most 20; any of them.")
+    segment: str | None = strawberry.field(
+        default=None, description="A Segment's name; who is in it is found out when the audience is worked out."
+    )
 
 
-@strawberry.input(description="Direct addresses, outside the user system; no policy applies to them.")
+@strawberry.input(description="Direct addresses, outside the user system; no policy and no list applies to them.")
 class AddressesInput:
     type: ChannelType
     addresses: list[str] = strawberry.field(description="At most 1,000.")
@@ -65,6 +68,14 @@ class SendMessageInput:
     audience: AudienceInput
     body: BodyInput
     policy: str | None = strawberry.field(default=None, description="A SendPolicy's name; absent: all at once.")
+    blacklist: str | None = strawberry.field(
+        default=None,
+        description="A Blacklist's name: its members get nothing. Direct addresses are nobody's, and are not filtered.",
+    )
+    whitelist: str | None = strawberry.field(
+        default=None,
+        description="A Whitelist's name: only its members get anything. Not with a blacklist; direct addresses pass.",
+    )
     delivery_channels: list[str] | None = strawberry.field(
         default=None,
         description="Codes; absent: every enabled, granted DeliveryChannel whose type the body has content for.",
@@ -107,6 +118,8 @@ def _request(given: SendMessageInput) -> SendRequest:
         if not given.body.template or given.body.template.variables is None
         else given.body.template.variables,
         policy=given.policy or "",
+        blacklist=given.blacklist or "",
+        whitelist=given.whitelist or "",
         delivery_channels=given.delivery_channels,
         send_at=milliseconds(given.send_at) if given.send_at else None,
         priority=given.priority,
@@ -118,7 +131,7 @@ def _request(given: SendMessageInput) -> SendRequest:
 
 def _audience(given: AudienceInput) -> dict[str, Any]:
     if given.users:
-        return {"users": {"userIds": given.users.user_ids, "tags": given.users.tags}}
+        return {"users": {"userIds": given.users.user_ids, "tags": given.users.tags, "segment": given.users.segment}}
     if given.addresses:
         return {
             "addresses": [

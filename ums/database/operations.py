@@ -11,3 +11,11 @@ class PostgresOnly(RunSQL):
     async def _run_sql(self, state_editor: Any, sqls: Any) -> None:
         if state_editor.client.capabilities.dialect == "postgres":
             await super()._run_sql(state_editor, sqls)
+
+
+class SqliteOnly(RunSQL):
+    """A statement for SQLite, which PostgreSQL is told in other words."""
+
+    async def _run_sql(self, state_editor: Any, sqls: Any) -> None:
+        if state_editor.client.capabilities.dialect == "sqlite":
+            await super()._run_sql(state_editor, sqls)

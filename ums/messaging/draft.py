@@ -25,6 +25,8 @@ class SendRequest:
     template: str = ""
     variables: Any = field(default_factory=dict)
     policy: str = ""
+    blacklist: str = ""
+    whitelist: str = ""
     delivery_channels: Sequence[str] | None = None
     send_at: int | None = None
     priority: Priority = Priority.MEDIUM
@@ -47,7 +49,7 @@ class Draft:
         request = self._request
         content = self._content()
         steps = self._steps(content)
-        audience = self._audience(content)
+        audience = {**self._audience(content), **self._filter()}
         if self._problems:
             raise CallerRefused(self._problems)
         send_at = max(request.send_at or now, now)
@@ -128,12 +130,34 @@ class Draft:
 
     def _users(self, users: Mapping[str, Any]) -> dict[str, Any]:
         path = "input.audience.users"
-        user_ids, tags = users.get("userIds") or [], users.get("tags") or []
+        user_ids, tags, segment = users.get("userIds") or [], users.get("tags") or [], users.get("segment")
         self._check_number(user_ids, MOST_IDS, f"{path}.userIds")
         self._check_number(tags, MOST_TAGS, f"{path}.tags")
-        if not (user_ids or tags):
-            self._refuse(path, "empty_audience", "names nobody; give userIds or tags")
-        return {"users": {"userIds": list(dict.fromkeys(user_ids)), "tags": list(dict.fromkeys(tags))}}
+        if not (user_ids or tags or segment):
+            self._refuse(path, "empty_audience", "names nobody; give userIds, tags or a segment")
+        named = {"userIds": list(dict.fromkeys(user_ids)), "tags": list(dict.fromkeys(tags))}
+        if not segment:
+            return {"users": named}
+        self._check_declared("Segment", segment, f"{path}.segment", "unknown_segment")
+        return {"users": {**named, "segment": segment}}
+
+    def _filter(self) -> dict[str, str]:
+        """The one list, if any, that says who of the users gets nothing."""
+        black, white = self._request.blacklist, self._request.whitelist
+        if black and white:
+            message = "a send is filtered by a blacklist or by a whitelist, not by both; leave one out"
+            self._refuse("input.whitelist", "two_lists", message)
+        if black:
+            self._check_declared("Blacklist", black, "input.blacklist", "unknown_blacklist")
+            return {"blacklist": black}
+        if white:
+            self._check_declared("Whitelist", white, "input.whitelist", "unknown_whitelist")
+            return {"whitelist": white}
+        return {}
+
+    def _check_declared(self, kind: str, name: str, path: str, code: str) -> None:
+        if f"{self._channel['name']}/{name}" not in self._snapshot.all(kind):
+            self._unknown(kind, name, path, code)
 
     def _group(self, group: Mapping[str, Any], n: int, content: Mapping[str, Any]) -> dict[str, Any]:
         """One group of direct addresses, its DeliveryChannel made certain."""

@@ -62,7 +62,7 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in messages}
         out = FanOut(tx, pinned, now)
         moving = [each for each in pinned.values() if each.message.expanded]
-        await expand(out, _beginning(pinned.values(), newest))
+        await expand(out, _beginning(pinned.values(), newest), newest)
         if moving:
             await advance(out, moving)
         await execute(tx, statements.KEEP_EXPANSIONS, rows(map(_kept, messages)))

@@ -19,32 +19,35 @@ ON CONFLICT (channel, idempotency_key) DO NOTHING RETURNING id, channel, idempot
 
 # --- expand: who is meant -------------------------------------------------------------------------------------------
 
-EVERYBODY = "SELECT id, user_id FROM user_account WHERE id > $3 ORDER BY id LIMIT $4"
+EVERYBODY = "SELECT id, user_id FROM user_account WHERE id > $3 AND id <= $4"
 
-# The n smallest ids of a union lie among the n smallest of each part, so every part may stop early.
-USERS_BY_ID = """
-SELECT u.id FROM ROWS($5: user_id text) given JOIN user_account u ON u.user_id = given.user_id WHERE u.id > $3"""
-
-USERS_BY_TAG = """
-UNION SELECT id FROM (
-    SELECT user_id AS id FROM tag WHERE tag = ${tag} AND bind = ${bind} AND user_id > $3 ORDER BY user_id LIMIT $4
-) AS tagged{tag}"""
-
-CHOSEN_USERS = """
-SELECT u.id, u.user_id FROM ({union}) AS chosen JOIN user_account u ON u.id = chosen.id ORDER BY u.id LIMIT $4"""
+CHOSEN = "SELECT u.id, u.user_id FROM ({chosen}) AS chosen JOIN user_account u ON u.id = chosen.id"
 
 ADD_RECIPIENTS = """
 INSERT INTO recipient (id, message_id, user_id, target, state, reason, step)
 SELECT CAST($1 AS bigint) + row_number() OVER (ORDER BY chunk.id), CAST($2 AS int), chunk.id, chunk.user_id, 0, '', 0
 FROM ({chunk}) AS chunk"""
 
-ADDED = "SELECT count(*) AS number, max(user_id) AS cursor FROM recipient WHERE id BETWEEN $1 AND $2"
-
-ADD_NAMED_RECIPIENTS = """
+# Who is on the Blacklist, or not on the Whitelist, is planned, and lost for that reason.
+ADD_FILTERED_RECIPIENTS = """
 INSERT INTO recipient (id, message_id, user_id, target, state, reason, step)
-SELECT given.id, CAST(given.id >> 32 AS int), u.id, given.target,
-       CASE WHEN u.id IS NULL THEN 5 ELSE 0 END, CASE WHEN u.id IS NULL THEN $2 ELSE '' END, 0
-FROM ROWS($1: id bigint, target text) AS given LEFT JOIN user_account u ON u.user_id = given.target"""
+SELECT CAST($1 AS bigint) + row_number() OVER (ORDER BY judged.id), CAST($2 AS int), judged.id, judged.user_id,
+       CASE WHEN judged.lost THEN 5 ELSE 0 END, CASE WHEN judged.lost THEN '{reason}' ELSE '' END, 0
+FROM (SELECT chunk.id, chunk.user_id, {lost} AS lost FROM ({chunk}) AS chunk) AS judged"""
+
+_LISTED = "EXISTS (SELECT 1 FROM list_member m WHERE m.list_id = given.{list} AND m.user_id = given.target)"
+
+# Without a list its number is null.
+ADD_NAMED_RECIPIENTS = f"""
+INSERT INTO recipient (id, message_id, user_id, target, state, reason, step)
+SELECT id, CAST(id >> 32 AS int), account, target, CASE WHEN reason = '' THEN 0 ELSE 5 END, reason, 0 FROM (
+    SELECT given.id, given.target, u.id AS account,
+           CASE WHEN u.id IS NULL THEN 'unknown_user'
+                WHEN given.blacklist IS NOT NULL AND {_LISTED.format(list="blacklist")} THEN 'blacklisted'
+                WHEN given.whitelist IS NOT NULL AND NOT {_LISTED.format(list="whitelist")} THEN 'not_whitelisted'
+                ELSE '' END AS reason
+    FROM ROWS($1: id bigint, target text, blacklist int, whitelist int) AS given
+    LEFT JOIN user_account u ON u.user_id = given.target) AS judged"""
 
 ADD_GIVEN_RECIPIENTS = """
 INSERT INTO recipient (id, message_id, target, state, reason, step)
@@ -56,9 +59,14 @@ SELECT r.message_id, r.state, r.reason, count(*) AS number
 FROM ROWS($1: first_id bigint, last_id bigint) AS run JOIN recipient r ON r.id BETWEEN run.first_id AND run.last_id
 GROUP BY r.message_id, r.state, r.reason"""
 
-UNKNOWN_USERS = """
-SELECT given.user_id FROM ROWS($1: user_id text) given
-LEFT JOIN user_account u ON u.user_id = given.user_id WHERE u.id IS NULL"""
+# Named in the send, or members of its Segment, under the number $4 (null without one).
+ADD_UNKNOWN_RECIPIENTS = """
+INSERT INTO recipient (id, message_id, target, state, reason, step)
+SELECT CAST($1 AS bigint) + row_number() OVER (ORDER BY unknown.user_id), CAST($2 AS int), unknown.user_id, 5,
+       'unknown_user', 0
+FROM (SELECT given.user_id FROM ROWS($3: user_id text) AS given
+      LEFT JOIN user_account u ON u.user_id = given.user_id WHERE u.id IS NULL
+      UNION SELECT m.user_id FROM list_member m WHERE m.list_id = $4 AND m.account IS NULL) AS unknown"""
 
 # --- expand: where they can be reached ------------------------------------------------------------------------------
 

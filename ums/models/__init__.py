@@ -4,7 +4,7 @@ A table's docstring becomes its comment in the database, and Tortoise splits DDL
 """
 
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
-from ums.models.people import Address, Tag, User
+from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.tokens import ProviderToken
 from ums.models.traffic import (
     Attempt,
@@ -18,7 +18,7 @@ from ums.models.traffic import (
 )
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "Message", "Override",
-    "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
-    "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "Batch", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "ListMember", "Message",
+    "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret",
+    "Tag", "User", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -41,3 +41,39 @@ class Tag(Model):
         table = "tag"
         unique_together = (("user", "bind", "tag"),)
         indexes = (Index(fields=("tag", "bind", "user_id"), name="tag_users"),)
+
+
+class PeopleList(Model):
+    """A declared Blacklist, Whitelist or Segment, under a number that its members carry."""
+
+    id = fields.IntField(primary_key=True)
+    kind = fields.CharField(20)
+    name = fields.CharField(160)
+    """The identity: `channel/name`."""
+
+    class Meta:
+        table = "people_list"
+        unique_together = (("kind", "name"),)
+
+
+class ListMember(Model):
+    """Who is in a list, by userId, which may also be one that nobody has uploaded yet.
+
+    The members that a document names are copied here by the apply, so that a list of fifty thousand is read by index,
+    and by none of the many chunks of a send as a whole.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    list: fields.ForeignKeyRelation[PeopleList] = fields.ForeignKeyField("ums.PeopleList", on_delete=fields.CASCADE)
+    list_id: int
+    user_id = fields.CharField(64)
+    account: int | None = fields.BigIntField(null=True)
+    """`User.id`, as soon as somebody needed it, so that a Segment is walked through in the order of the people."""
+
+    class Meta:
+        table = "list_member"
+        unique_together = (("list", "user_id"),)
+        indexes = (
+            Index(fields=("list_id", "account"), name="list_member_account"),
+            Index(fields=("user_id",), name="list_member_user"),
+        )

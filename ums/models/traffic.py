@@ -26,7 +26,10 @@ class Message(Model):
     failure = fields.TextField(default="", db_default="")
     """Why a failed message was never sent."""
     audience: dict[str, Any] = fields.JSONField()
-    """As the caller gave it: `{"broadcast": true}`, `{"users": {...}}` or `{"addresses": [...]}`."""
+    """As the caller gave it: `{"broadcast": true}`, `{"users": {...}}` or `{"addresses": [...]}`.
+
+    Beside it the list, if any, that says who of the users gets nothing: `"blacklist": name` or `"whitelist": name`.
+    """
     content: dict[str, Any] = fields.JSONField()
     """Rendered: `{channel type: content}`."""
     template = fields.CharField(80, default="")

@@ -9,10 +9,10 @@ from ums.vocabulary import ChannelType
 
 ALL = "all"
 
-_BOUND_TO_DELIVERY_CHANNEL = {
+BOUND_TO_DELIVERY_CHANNEL = {
     ChannelType.APP, ChannelType.WECHAT_OA, ChannelType.WECHAT_MP, ChannelType.ALIPAY_LIFE,
 }  # fmt: skip
-_BOUND_TO_CHANNEL = {ChannelType.SMS, ChannelType.EMAIL}
+BOUND_TO_CHANNEL = {ChannelType.SMS, ChannelType.EMAIL}
 
 MANY = {ChannelType.APP}
 """Types of which one person may have several addresses per bind: devices."""
@@ -24,16 +24,16 @@ def binds(kind: ChannelType, code: str, channel_key: str) -> tuple[str, str]:
     An app's registration id or an openid belongs to one provider account, hence to one DeliveryChannel; a phone number
     or an e-mail address may be set for one Channel and otherwise serves all; corporate ids are the same everywhere.
     """
-    if kind in _BOUND_TO_DELIVERY_CHANNEL:
+    if kind in BOUND_TO_DELIVERY_CHANNEL:
         return code, code
-    return (channel_key, ALL) if kind in _BOUND_TO_CHANNEL else (ALL, ALL)
+    return (channel_key, ALL) if kind in BOUND_TO_CHANNEL else (ALL, ALL)
 
 
 def allowed_binds(kind: ChannelType, *, channel_keys: set[str], codes: set[str]) -> set[str]:
     """Every bind that an address of this type may have, given the Channels and DeliveryChannels in question."""
-    if kind in _BOUND_TO_DELIVERY_CHANNEL:
+    if kind in BOUND_TO_DELIVERY_CHANNEL:
         return codes
-    return channel_keys | {ALL} if kind in _BOUND_TO_CHANNEL else {ALL}
+    return channel_keys | {ALL} if kind in BOUND_TO_CHANNEL else {ALL}
 
 
 async def tag_binds(on: BaseDBAsyncClient, tags: Sequence[str], channel_key: str) -> list[tuple[str, str]]:

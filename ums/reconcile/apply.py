@@ -14,6 +14,7 @@ from ums.reconcile.change import Change, fingerprint
 from ums.reconcile.current import latest
 from ums.reconcile.effects import intend
 from ums.reconcile.kinds import BY_NAME
+from ums.reconcile.members import keep_members
 from ums.reconcile.plan import Plan
 from ums.settings import Settings, make_secret, seal
 from ums.vocabulary import Clock, system_clock
@@ -54,6 +55,7 @@ async def apply(
         if await latest() != plan.base:
             raise PlanStale(await _moved(plan.base))
         await _write_resources(connection, plan)
+        await keep_members(connection, plan.changes)
         await _write_secrets(plan, sealed)
         await _write_overrides(plan)
         await intend(plan, clock())
