@@ -116,3 +116,30 @@ async def test_what_is_wrong_with_a_person_is_said_and_the_others_are_written(
 async def test_more_than_a_thousand_are_refused_whole(sqlite_database: Settings) -> None:
     with pytest.raises(CallerRefused, match="found 1001 users, at most 1000"):
         await upsert([Upload(f"u{n}") for n in range(1001)], SCOPE, Time()())
+
+
+async def test_set_to_nothing_leaves_nothing_of_that_bind(database: Settings) -> None:
+    await write(
+        Upload("ann", set=Bindings((("all", ["a"]), ("shop", ["b"])), ((APP, "app", ["1"]), (APP, "app2", ["2"]))))
+    )
+    await write(Upload("ann", set=Bindings((("all", []),), ((APP, "app", []),))))
+
+    assert await addresses() == [("ann", "app", "app2", "2")]
+    assert await tags() == [("ann", "shop", "b")]
+
+
+async def test_deleted_first_then_set_then_added(database: Settings) -> None:
+    await write(Upload("ann", set=Bindings((("all", ["old"]),))))
+    both = Bindings((("all", ["x", "y"]),))
+    await write(Upload("ann", add=Bindings((("all", ["z"]),)), set=both, delete=Bindings((("all", ["old", "x"]),))))
+
+    assert await tags() == [("ann", "all", "x"), ("ann", "all", "y"), ("ann", "all", "z")]
+
+
+async def test_the_same_person_twice_in_one_upload_is_a_problem(sqlite_database: Settings) -> None:
+    phones = [Upload("ann", set=Bindings((), ((SMS, "all", [f"1380000000{n}"]),))) for n in (1, 2)]
+
+    written, (problem,) = await upsert(phones, SCOPE, Time()())
+
+    assert (written, problem.code, problem.path) == (1, "duplicate_user", "users[1].userId")
+    assert await addresses() == [("ann", "sms", "all", "+8613800000001")]

@@ -11,7 +11,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ums.people.users import _check_user_id
+from ums.people.users import check_user_id
 from ums.reconcile import lists
 from ums.reconcile.lists import MEMBERS, WORDS, Columns, read
 
@@ -193,4 +193,4 @@ def test_a_damaged_workbook_gives_entries_or_problems_and_never_an_exception(
 def test_documents_files_and_uploads_agree_on_what_a_user_id_is(tmp_path: Path, user_id: str) -> None:
     _, wrong = MEMBERS.entry([user_id])
 
-    assert bool(wrong) == bool(_check_user_id(user_id, "userId"))
+    assert bool(wrong) == bool(check_user_id(user_id, "userId"))

@@ -1,4 +1,4 @@
-"""`upsertUsers`."""
+"""`upsertUsers`, `deleteUsers`."""
 
 import strawberry
 
@@ -20,7 +20,8 @@ class AddressInput:
     values: list[str]
     bind: str = strawberry.field(
         default="all",
-        description="For APP, WECHAT_OA, WECHAT_MP, ALIPAY_LIFE a DeliveryChannel code; for SMS, EMAIL `all` or a key.",
+        description="For APP, WECHAT_OA, WECHAT_MP, ALIPAY_LIFE a DeliveryChannel code; for SMS, EMAIL `all` or a "
+        "Channel Key; for DINGTALK, WECOM `all`.",
     )
 
 
@@ -56,11 +57,28 @@ class UpsertUsersPayload:
     problems: list[Problem]
 
 
+@strawberry.type(description="Unknown userIds are problems; all others are gone, with everything bound to them.")
+class DeleteUsersPayload:
+    deleted: int
+    problems: list[Problem]
+
+
 @strawberry.type
 class PeopleMutation:
     @strawberry.mutation(description="At most 1,000 in one call.")
     async def upsert_users(self, info: Info, users: list[UserInput]) -> UpsertUsersPayload:
         return await _upsert(info, users)
+
+    @strawberry.mutation(
+        description="With the people key only; at most 1,000 in a call. Lists keep the userIds: opted out stays out."
+    )
+    async def delete_users(self, info: Info, user_ids: list[str]) -> DeleteUsersPayload:
+        info.context.people_only()
+        try:
+            deleted, problems = await users.delete(user_ids)
+        except CallerRefused as refused:
+            deleted, problems = 0, refused.problems
+        return DeleteUsersPayload(deleted=deleted, problems=[Problem.of(problem) for problem in problems])
 
 
 async def _upsert(info: Info, given: list[UserInput]) -> UpsertUsersPayload:

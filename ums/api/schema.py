@@ -26,6 +26,8 @@ from strawberry.types import ExecutionContext
 
 from ums.api.caller import authenticate
 from ums.api.config import ConfigQuery
+from ums.api.directory import DirectoryQuery
+from ums.api.lists import ListsMutation, ListsQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.sending import SendingMutation
@@ -39,12 +41,12 @@ log = structlog.get_logger()
 
 
 @strawberry.type
-class Query(MessagesQuery, ConfigQuery):
+class Query(MessagesQuery, DirectoryQuery, ListsQuery, ConfigQuery):
     """What is and what was."""
 
 
 @strawberry.type
-class Mutation(SendingMutation, PeopleMutation, SwitchesMutation):
+class Mutation(SendingMutation, PeopleMutation, ListsMutation, SwitchesMutation):
     """What shall happen."""
 
 

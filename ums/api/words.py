@@ -43,6 +43,12 @@ class Context:
             raise GraphQLError("the people key manages people only; call with a Channel Key", extensions=extensions)
         return self.caller.channel
 
+    def people_only(self) -> None:
+        """Nobody but the holder of the people key comes further."""
+        if self.caller.channel is not None:
+            extensions = {"code": "FORBIDDEN"}
+            raise GraphQLError("a Channel Key cannot do this; call with the people key", extensions=extensions)
+
 
 Info = strawberry_types.Info[Context, None]
 

@@ -1,7 +1,7 @@
 """Groups of people as SQL: by tag, by list, by a Segment's rules; walked through in the order of the people's ids."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -50,25 +50,43 @@ class Group:
 
 @dataclass(frozen=True)
 class View:
-    """What a Channel can use: the tags and addresses bound to it, to all, and to its DeliveryChannels."""
+    """What a caller can use: tags and addresses bound to all, to its Channel, and to the Channel's DeliveryChannels."""
 
     channel_key: str
-    codes: Mapping[ChannelType, Collection[str]] = field(default_factory=dict)
+    """`all` for the people key."""
+    codes: Mapping[ChannelType, Collection[str]]
+    everywhere: Collection[str] | None = None
+    """For the people key alone: the keys of all Channels."""
 
     @classmethod
     def of(cls, snapshot: Snapshot, channel: Body) -> "View":
-        codes: dict[ChannelType, list[str]] = {}
-        declared = snapshot.all("DeliveryChannel")
-        for grant in channel["deliveryChannels"]:
-            if body := declared.get(grant["name"]):
-                codes.setdefault(channel_type(body), []).append(grant["name"])
-        return cls(channel["key"], codes)
+        return cls(channel["key"], _by_type(snapshot, [grant["name"] for grant in channel["deliveryChannels"]]))
+
+    @classmethod
+    def of_all(cls, snapshot: Snapshot) -> "View":
+        keys = [body["key"] for body in snapshot.all("Channel").values()]
+        return cls(ALL, _by_type(snapshot, snapshot.all("DeliveryChannel")), keys)
 
     def binds(self, kind: ChannelType) -> list[str]:
-        """Of the addresses of this type that serve the Channel."""
+        """Of the addresses of this type that serve the caller."""
         if kind in BOUND_TO_DELIVERY_CHANNEL:
             return sorted(self.codes.get(kind, ()))
-        return [self.channel_key, ALL] if kind in BOUND_TO_CHANNEL else [ALL]
+        return sorted({self.channel_key, ALL, *(self.everywhere or ())}) if kind in BOUND_TO_CHANNEL else [ALL]
+
+    @property
+    def visible(self) -> list[str] | None:
+        """The binds of all that the caller may see; None: of everything."""
+        if self.everywhere is not None:
+            return None
+        return [ALL, self.channel_key, *(code for codes in self.codes.values() for code in codes)]
+
+
+def _by_type(snapshot: Snapshot, codes: Iterable[str]) -> dict[ChannelType, list[str]]:
+    found: dict[ChannelType, list[str]] = {}
+    for code in codes:
+        if body := snapshot.delivery_channel(code):
+            found.setdefault(channel_type(body), []).append(code)
+    return found
 
 
 EVERYBODY = Group(Part("user_account u WHERE true"), "u.id")
@@ -167,3 +185,20 @@ def chosen(groups: Sequence[Group], put: Parameters, cursor: str, until: str) ->
         f"AND {put.put(each.fit)}"
         for each in groups
     )
+
+
+def first_of(groups: Sequence[Group], put: Parameters, cursor: str, limit: str) -> str:
+    """A query for the first ids in the union of the groups behind `cursor`, a few too many where there are several."""
+    return " UNION ".join(
+        f"SELECT id FROM (SELECT {each.id} AS id FROM {put.put(each.source)} AND {each.id} > {cursor} "
+        f"AND {put.put(each.fit)} ORDER BY {each.id} LIMIT {limit}) AS g{n}"
+        for n, each in enumerate(groups)
+    )
+
+
+def number_of(groups: Sequence[Group], put: Parameters) -> str:
+    """A query for the number of people in the union of the groups."""
+    union = " UNION ".join(
+        f"SELECT {each.id} AS id FROM {put.put(each.source)} AND {put.put(each.fit)}" for each in groups
+    )
+    return f"SELECT count(*) AS number FROM ({union}) AS people"

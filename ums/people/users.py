@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from ums.database import execute, rows, transaction
+from ums.database import execute, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
 from ums.people.targets import ALL, MANY, allowed_binds
 from ums.vocabulary import ChannelType
@@ -51,13 +51,15 @@ Row = tuple[str, str, str, str]
 
 async def upsert(uploads: Sequence[Upload], scope: Scope, now: int) -> tuple[int, list[Problem]]:
     """Create or change people; how many were written, and what is wrong with the others, which stay as they were."""
-    if len(uploads) > MOST:
-        message = f"found {len(uploads)} users, at most {MOST} are allowed in one call; send in parts"
-        raise CallerRefused([Problem(path="users", code="too_many", message=message)])
+    _check_number(uploads, "users")
     problems: list[Problem] = []
     good: list[tuple[Upload, dict[str, list[Row]]]] = []
+    seen: dict[str, int] = {}
     for n, upload in enumerate(uploads):
         found, changes = _read(upload, scope, f"users[{n}]")
+        if (before := seen.setdefault(upload.user_id, n)) != n:
+            message = f"users[{before}] is the same person; say all about one in one place"
+            found = [*found, Problem(path=f"users[{n}].userId", code="duplicate_user", message=message)]
         problems += found
         if not found:
             good.append((upload, changes))
@@ -68,8 +70,8 @@ async def upsert(uploads: Sequence[Upload], scope: Scope, now: int) -> tuple[int
 
 def _read(upload: Upload, scope: Scope, path: str) -> tuple[list[Problem], dict[str, list[Row]]]:
     """The rows of one person by what happens to them, and what is wrong with it."""
-    problems = _check_user_id(upload.user_id, f"{path}.userId")
-    changes: dict[str, list[Row]] = {}
+    problems = check_user_id(upload.user_id, f"{path}.userId")
+    changes: dict[str, list[Row]] = {"emptied": []}
     for verb, bindings in (("add", upload.add), ("set", upload.set), ("del", upload.delete)):
         changes[verb] = []
         for n, (bind, tags) in enumerate(bindings.tags):
@@ -77,10 +79,12 @@ def _read(upload: Upload, scope: Scope, path: str) -> tuple[list[Problem], dict[
             problems += _check_bind(bind, scope.channel_keys | {ALL}, where)
             problems += [p for tag in tags for p in _check_tag(tag, where)]
             changes[verb] += [(upload.user_id, "tag", bind, tag) for tag in tags]
+            changes["emptied"] += [(upload.user_id, "tag", bind, "")] if verb == "set" else []
         for n, (kind, bind, values) in enumerate(bindings.addresses):
             where = f"{path}.{verb}.addresses[{n}]"
             allowed = allowed_binds(kind, channel_keys=set(scope.channel_keys), codes=set(scope.codes))
             problems += _check_bind(bind, allowed, where) + _check_cardinality(kind, verb, values, where)
+            changes["emptied"] += [(upload.user_id, kind.value, bind, "")] if verb == "set" else []
             for value in values:
                 read, wrong = read_address(kind, value, where)
                 problems += wrong
@@ -106,7 +110,7 @@ def read_address(kind: ChannelType, value: str, path: str) -> tuple[str, list[Pr
     return value, []
 
 
-def _check_user_id(user_id: str, path: str) -> list[Problem]:
+def check_user_id(user_id: str, path: str) -> list[Problem]:
     if 0 < len(user_id) <= 64 and all(_is_plain(c) or c == "-" for c in user_id):
         return []
     message = f"found {user_id!r}, expected 1 to 64 letters, digits, - or {' '.join(sorted(_SPECIAL))}"
@@ -146,8 +150,8 @@ def _check_cardinality(kind: ChannelType, verb: str, values: Sequence[str], path
 
 
 async def _write(user_ids: Sequence[str], changes: Sequence[Mapping[str, Sequence[Row]]], now: int) -> None:
-    verbs = {verb: [row for change in changes for row in change[verb]] for verb in ("add", "set", "del")}
-    emptied = {(user, kind, bind) for user, kind, bind, _ in verbs["set"]}
+    verbs = {verb: [row for change in changes for row in change[verb]] for verb in ("add", "set", "del", "emptied")}
+    emptied = {(user, kind, bind) for user, kind, bind, _ in verbs["emptied"]}
     async with transaction() as tx:
         await execute(tx, _USERS, rows([n] for n in sorted(set(user_ids))), now)
         for table, is_mine in (("tag", _is_tag), ("address", _is_address)):
@@ -156,6 +160,26 @@ async def _write(user_ids: Sequence[str], changes: Sequence[Mapping[str, Sequenc
             await execute(tx, _EMPTY[table], rows(sorted(row for row in emptied if is_mine(row))))
             come = [row for row in [*verbs["set"], *verbs["add"]] if is_mine(row)]
             await execute(tx, _INSERT[table], rows(come))
+
+
+async def delete(user_ids: Sequence[str]) -> tuple[int, list[Problem]]:
+    """People and all that is bound to them are gone; lists keep the userIds. How many were there, and who was not."""
+    _check_number(user_ids, "userIds")
+    given = rows([n] for n in sorted(set(user_ids)))
+    async with transaction() as tx:
+        await execute(tx, _LEAVE_PLACES, given)
+        deleted = {row["user_id"] for row in await fetch(tx, _DELETE_USERS, given)}
+    unknown = [(n, user_id) for n, user_id in enumerate(user_ids) if user_id not in deleted]
+    return len(deleted), [
+        Problem(path=f"userIds[{n}]", code="unknown_user", message=f"nobody is called {user_id!r}")
+        for n, user_id in unknown
+    ]
+
+
+def _check_number(given: Sequence[object], path: str) -> None:
+    if len(given) > MOST:
+        message = f"found {len(given)} users, at most {MOST} are allowed in one call; send in parts"
+        raise CallerRefused([Problem(path=path, code="too_many", message=message)])
 
 
 def _is_tag(row: Sequence[str]) -> bool:
@@ -170,6 +194,12 @@ _USERS = """
 INSERT INTO user_account (user_id, created_at, updated_at)
 SELECT user_id, CAST($2 AS bigint), CAST($2 AS bigint) FROM ROWS($1: user_id text) AS given WHERE true
 ON CONFLICT (user_id) DO UPDATE SET updated_at = excluded.updated_at"""
+
+_LEAVE_PLACES = """
+UPDATE list_member SET account = NULL WHERE user_id IN (SELECT user_id FROM ROWS($1: user_id text) AS given)"""
+
+_DELETE_USERS = """
+DELETE FROM user_account WHERE user_id IN (SELECT user_id FROM ROWS($1: user_id text) AS given) RETURNING user_id"""
 
 _GIVEN = "ROWS($1: user_id text, type text, bind text, value text) AS g JOIN user_account u ON u.user_id = g.user_id"
 
