@@ -48,7 +48,9 @@ class Shop:
     time: Time
 
     async def knows(self, *people: Upload) -> None:
-        scope = Scope(frozenset({"shop", "ops"}), frozenset({"app", "sms", "mail"}))
+        snapshot = await self.engine.snapshots.newest()
+        keys = frozenset(body["key"] for body in snapshot.all("Channel").values())
+        scope = Scope(keys, frozenset(snapshot.all("DeliveryChannel")))
         written, problems = await upsert(people, scope, self.time())
         assert (written, problems) == (len(people), [])
 
@@ -123,8 +125,15 @@ def open_shop(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def shop(settings: Settings) -> AsyncIterator[Shop]:
+def more_declared() -> str:
+    """Documents that a test module wants beside the shop's own."""
+    return ""
+
+
+@pytest.fixture
+async def shop(settings: Settings, more_declared: str) -> AsyncIterator[Shop]:
     settings, time = open_shop(settings), Time()
+    (settings.config / "more.yaml").write_text(more_declared)
     await reconcile(settings, write=True)
     address = SandboxAddress.parse(settings.sandbox)
     async with sandbox(address, "http://127.0.0.1:9") as stand_ins, running(settings, time) as engine:

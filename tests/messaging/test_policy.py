@@ -68,7 +68,7 @@ def oa(state: State, *, clicked_at: int | None = None) -> Seen:
     ],
 )
 def test_not_delivered_within_five_minutes(seen: list[Seen], after: int, expected: Decision) -> None:
-    assert decide(Step(("sms",), "all", (NOT_DELIVERED,)), seen, SUBMITTED + after) == expected
+    assert decide(Step(("sms",), "all", (NOT_DELIVERED,)), seen, SUBMITTED + after, SUBMITTED) == expected
 
 
 SILENT_APP, SILENT_OA = app(State.SUBMITTED), oa(State.SUBMITTED)
@@ -108,7 +108,7 @@ CLICKED_OA = oa(State.CLICKED, clicked_at=SUBMITTED + MINUTE)
 def test_two_conditions(join: str, seen: list[Seen], minutes: int, expected: Decision) -> None:
     step = Step(("sms",), join, (NOT_DELIVERED, NOT_CLICKED))
 
-    assert decide(step, seen, SUBMITTED + minutes * MINUTE) == expected
+    assert decide(step, seen, SUBMITTED + minutes * MINUTE, SUBMITTED) == expected
 
 
 def test_a_canonical_body_becomes_steps() -> None:

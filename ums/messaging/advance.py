@@ -8,8 +8,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from ums.database import Rows, execute, fetch, rows
 from ums.messaging import statements
 from ums.messaging.fan_out import FanOut, Pinned, Takers
-from ums.messaging.policy import Decision, Seen, Step, Verdict, decide
-from ums.vocabulary import State
+from ums.messaging.policy import Decision, Seen, Verdict, decide
+from ums.vocabulary import Reason, State
 
 CHUNK = 5_000
 """Recipients a transaction."""
@@ -20,26 +20,33 @@ async def advance(out: FanOut, pinned: Sequence[Pinned]) -> None:
     due = await fetch(out.tx, statements.DUE_RECIPIENTS, rows([each.message.id] for each in pinned), out.now, CHUNK)
     seen = await _seen(out.tx, due)
     checks: list[tuple[int, int, int | None]] = []
-    takers = []
+    takers, unreached = [], []
     for row in due:
-        number = row["step"] + 1
-        decision = _decide(out.pinned[row["message_id"]].steps, number, seen[row["id"]], out.now)
+        number, known = row["step"] + 1, seen[row["id"]]
+        decision = _decide(out.pinned[row["message_id"]], number, known, out.now)
         taken = decision.verdict is Verdict.DUE
         checks.append((row["id"], number if taken else row["step"], decision.until))
         if taken:
             takers.append(Takers(row["id"], row["id"], number))
+        elif decision.verdict is Verdict.ENDED and not known:
+            unreached.append(row["id"])
     await execute(out.tx, statements.SET_CHECKS, rows(checks))
+    await out.lose(unreached, Reason.TOO_LATE)
     await out.take(takers)
 
 
-def _decide(policy: Sequence[Step], number: int, seen: list[Seen], now: int) -> Decision:
-    return decide(policy[number], seen, now) if number < len(policy) else Decision(Verdict.ENDED)
+def _decide(pinned: Pinned, number: int, seen: list[Seen], now: int) -> Decision:
+    if number >= len(pinned.steps):
+        return Decision(Verdict.ENDED)
+    return decide(pinned.steps[number], seen, now, pinned.message.send_at)
 
 
 async def _seen(tx: BaseDBAsyncClient, due: Rows) -> defaultdict[int, list[Seen]]:
     """The deliveries so far of each recipient."""
     found: defaultdict[int, list[Seen]] = defaultdict(list)
     for row in await fetch(tx, statements.SEEN, rows([recipient["id"]] for recipient in due)):
-        times = (row["submitted_at"], row["delivered_at"], row["clicked_at"])
-        found[row["recipient_id"]].append(Seen(row["delivery_channel"], State(row["state"]), *times))
+        found[row["recipient_id"]].append(Seen(row["delivery_channel"], State(row["state"]), *(row[t] for t in _TIMES)))
     return found
+
+
+_TIMES = ("submitted_at", "delivered_at", "clicked_at", "failed_at")

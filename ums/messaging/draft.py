@@ -6,6 +6,7 @@ from typing import Any
 
 from ums import schemas
 from ums.errors import CallerRefused, Problem
+from ums.messaging.policy import rules
 from ums.messaging.render import render, values
 from ums.models import Message
 from ums.snapshot import Body, Snapshot, channel_type
@@ -92,7 +93,7 @@ class Draft:
             if self._invalid("SendPolicy", request.policy, "input.policy", "policy_invalid"):
                 return []
             self._check_usable([code for step in policy["steps"] for code in step["send"]], content, "input.policy")
-            return [dict(step) for step in policy["steps"]]
+            return rules(policy)
         if request.delivery_channels is not None:
             self._check_usable(request.delivery_channels, content, "input.deliveryChannels")
             return [{"send": list(request.delivery_channels)}]

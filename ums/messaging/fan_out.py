@@ -68,6 +68,8 @@ class FanOut:
     tx: BaseDBAsyncClient
     pinned: Mapping[int, Pinned]
     """By message id."""
+    newest: Snapshot
+    """For what was switched off since."""
     now: int
     cells: Counter[Cell] = field(default_factory=Counter)
     """What was added, until `counted`."""
@@ -83,6 +85,8 @@ class FanOut:
         ranges = rows(takers)
         await execute(self.tx, statements.ADD_DELIVERIES, ranges, rows(self._ways(takers)), self.now)
         await self._add_batches({each.message_id for each in takers})
+        if awaited := list(self._awaited(takers)):
+            await execute(self.tx, statements.LOOK_NOW, ranges, rows(awaited), self.now)
         left = await fetch(self.tx, statements.NOT_REACHED, ranges)
         if left:
             await self._leave([(row["id"], row["step"]) for row in left])
@@ -117,15 +121,40 @@ class FanOut:
             self.pinned[message_id].message.recipients += 1
             self.cells[message_id, USERS, state, reason] += 1
 
+    async def lose(self, recipients: Sequence[int], reason: Reason) -> None:
+        """Nothing is left to try for those of them to whom nothing ever went out."""
+        listed = rows([n] for n in recipients)
+        for lost in await fetch(self.tx, statements.LOSE, listed, reason.value) if recipients else []:
+            self.cells[cell(lost["message_id"], USERS, State.LOST, reason)] += 1
+            self.cells[cell(lost["message_id"], USERS)] -= 1
+
     def _ways(self, takers: Sequence[Takers]) -> Iterator[tuple[Any, ...]]:
         """What goes out to whom, as statements.ADD_DELIVERIES takes it: a row for each DeliveryChannel of each step."""
         for position, (message_id, step) in enumerate(dict.fromkeys((each.message_id, each.step) for each in takers)):
             pinned = self.pinned[message_id]
             base = pinned.id(pinned.message.deliveries)
-            for n, code in enumerate(pinned.steps[step].send):
+            for n, code in enumerate(self._sent(pinned, step)):
                 kind = channel_type(pinned.delivery_channel(code))
                 bound = binds(kind, code, pinned.channel_key)
                 yield (message_id, step, position * 100 + n, base, code, kind.value, *bound)
+
+    def _sent(self, pinned: Pinned, step: int) -> Iterator[str]:
+        """A later step leaves out what was switched off since; the first one is what was accepted."""
+        for code in pinned.steps[step].send:
+            if step == 0 or not self.newest.unusable(pinned.message.channel, [code]):
+                yield code
+
+    def _awaited(self, takers: Sequence[Takers]) -> Iterator[tuple[int, int, str]]:
+        """(message id, step, code): what the step behind waits for, where one look at an outcome is not enough.
+
+        Who got nothing there with this step (no address, or it belongs to an earlier one) must be looked at now. With
+        one DeliveryChannel in the step that is whoever the step did not reach at all.
+        """
+        for message_id, step in dict.fromkeys((each.message_id, each.step) for each in takers):
+            this, *following = self.pinned[message_id].steps[step:]
+            codes = {one.delivery_channel for one in following[0].conditions} if following else set[str]()
+            if codes - {this.send[0]} or len(this.send) > 1:
+                yield from ((message_id, step, code) for code in sorted(codes))
 
     async def _add_batches(self, message_ids: Iterable[int]) -> None:
         """Cut the deliveries just written into ranges that the provider takes in one call."""
@@ -160,10 +189,8 @@ class FanOut:
         further = [(n, step, self.now) for n, step in left if step + 1 < len(self.pinned[n >> 32].steps)]
         if further:
             await execute(self.tx, statements.SET_CHECKS, rows(further))
-        ended = [[n] for n, step in left if step + 1 >= len(self.pinned[n >> 32].steps)]
-        for lost in await fetch(self.tx, statements.LOSE, rows(ended), Reason.NO_ADDRESS.value) if ended else []:
-            self.cells[cell(lost["message_id"], USERS, State.LOST, Reason.NO_ADDRESS)] += 1
-            self.cells[cell(lost["message_id"], USERS)] -= 1
+        ended = [n for n, step in left if step + 1 >= len(self.pinned[n >> 32].steps)]
+        await self.lose(ended, Reason.NO_ADDRESS)
 
 
 def _range(row: Mapping[str, int]) -> tuple[int, int]:

@@ -193,7 +193,9 @@ JOIN attempt a ON a.batch_id = b.id ORDER BY a.id"""
 
 
 def _events(delivery: dict[str, Any]) -> list[Event]:
-    failed = State(delivery["state"]).name.lower()
+    state = State(delivery["state"])
+    # What was reported undelivered first, and delivered after all, has both times; its words are of the last.
+    failed = "undelivered" if state >= State.DELIVERED else state.name.lower()
     said = " ".join(part for part in (delivery["reason"], delivery["code"], delivery["words"]) if part)
     times = [
         (delivery["planned_at"], "planned", ""),
@@ -204,7 +206,7 @@ def _events(delivery: dict[str, Any]) -> list[Event]:
         ),
         (delivery["delivered_at"], "delivered", ""),
         (delivery["clicked_at"], "clicked", ""),
-        (delivery["failed_at"], failed, said),
+        (delivery["failed_at"], failed, "" if state >= State.DELIVERED else said),
     ]
     where = (delivery["delivery_channel"], delivery["address"], delivery["step"])
     return [Event(at, what, *where, detail) for at, what, detail in times if at is not None]

@@ -60,7 +60,7 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
     async with transaction() as tx:
         messages = await _held(tx, ids)
         pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in messages}
-        out = FanOut(tx, pinned, now)
+        out = FanOut(tx, pinned, newest, now)
         moving = [each for each in pinned.values() if each.message.expanded]
         await expand(out, _beginning(pinned.values(), newest), newest)
         if moving:

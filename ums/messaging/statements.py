@@ -110,6 +110,16 @@ SELECT r.id, taker.step FROM {TAKERS} AS taker
 JOIN recipient r ON r.id BETWEEN taker.first_id AND taker.last_id AND r.state <> 5
 WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = r.id AND d.step = taker.step)"""
 
+# $2: what the step behind waits for. Who has nothing of that from this step is looked at now.
+LOOK_NOW = f"""
+UPDATE recipient SET next_check_at = $3 WHERE id IN (
+    SELECT r.id FROM {TAKERS} AS taker
+    JOIN ROWS($2: message_id bigint, step int, delivery_channel text) AS awaited
+        ON awaited.message_id = taker.first_id >> 32 AND awaited.step = taker.step
+    JOIN recipient r ON r.id BETWEEN taker.first_id AND taker.last_id AND r.state <> 5
+    WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = r.id AND d.step = taker.step
+                      AND d.delivery_channel = awaited.delivery_channel))"""
+
 LOSE = """
 UPDATE recipient SET state = 5, reason = $2, next_check_at = NULL
 WHERE state = 0 AND id IN (SELECT id FROM ROWS($1: id bigint) AS listed)
@@ -132,7 +142,7 @@ WHERE r.next_check_at IS NOT NULL AND r.next_check_at <= $2
 ORDER BY r.next_check_at LIMIT $3 FOR UPDATE OF r"""
 
 SEEN = """
-SELECT d.recipient_id, d.delivery_channel, d.state, d.submitted_at, d.delivered_at, d.clicked_at
+SELECT d.recipient_id, d.delivery_channel, d.state, d.submitted_at, d.delivered_at, d.clicked_at, d.failed_at
 FROM ROWS($1: id bigint) AS listed JOIN delivery d ON d.recipient_id = listed.id"""
 
 SET_CHECKS = """
@@ -278,7 +288,7 @@ UPDATE delivery SET state = o.state, reason = o.reason, code = o.code, words = o
                         ELSE delivery.submitted_at END,
     delivered_at = CASE WHEN o.state >= 60 THEN coalesce(delivery.delivered_at, o.at) END,
     clicked_at = CASE WHEN o.state = 70 THEN o.at END,
-    failed_at = CASE WHEN o.state IN (20, 30, 35, 50) THEN o.at END
+    failed_at = CASE WHEN o.state IN (20, 30, 35, 50) THEN o.at ELSE delivery.failed_at END
 FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state > delivery.state"""
 
 NOTE_REFUSALS = f"""
