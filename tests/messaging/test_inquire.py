@@ -12,8 +12,8 @@ from ums.messaging.inquire import ask, collect, inquire
 from ums.messaging.receipts import COUNTED
 from ums.models import Batch, Message
 from ums.providers.contract import Provider, Receipt
-from ums.providers.dingtalk import Dingtalk
-from ums.providers.jpush import Jpush
+from ums.providers.dingtalk.provider import Dingtalk
+from ums.providers.jpush.public import Jpush
 from ums.vocabulary import State
 
 WORDS = {"dingtalk": {"msg": {"msgtype": "text", "text": {"content": "The canteen is closed"}}}}

@@ -14,7 +14,7 @@ from ums.messaging.limits import FAILURES, claim
 from ums.messaging.look import look
 from ums.models import Attempt, DeliveryChannelStatus, Message
 from ums.providers.contract import Answer, Common
-from ums.providers.jpush import Jpush
+from ums.providers.jpush.public import Jpush
 from ums.reconcile import reconcile
 from ums.sandbox import free_address
 from ums.vocabulary import Priority, State

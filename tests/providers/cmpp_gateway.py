@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from ums.providers.cmpp import Cmpp
+from ums.providers.cmpp.provider import Cmpp
 from ums.providers.contract import Account, Submission, Target
 
 CONNECT, TERMINATE, SUBMIT, DELIVER, ACTIVE_TEST = 1, 2, 4, 5, 8

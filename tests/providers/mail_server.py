@@ -10,7 +10,7 @@ import aiohttp
 
 from tests.providers.conftest import each
 from ums.providers.contract import Account, Outcome, Submission, Target
-from ums.providers.smtp import Smtp
+from ums.providers.smtp.provider import Smtp
 from ums.vocabulary import SandboxAddress
 
 SAID = {

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.providers.conftest import Doors, Example
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers.alipaylife import AT_ONCE, AlipayLife
-from ums.providers.alipaylife_gateway import is_signed, signature, signed_text
+from ums.providers.alipaylife.gateway import is_signed, signature, signed_text
+from ums.providers.alipaylife.provider import AT_ONCE, AlipayLife
 from ums.providers.contract import Account, Answer, Outcome, Report, Submission, Target
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script

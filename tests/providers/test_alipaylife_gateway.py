@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from ums.providers.alipaylife_gateway import is_signed, members, private_key, public_key, signature, signed_text
+from ums.providers.alipaylife.gateway import is_signed, members, private_key, public_key, signature, signed_text
 
 # https://opendocs.alipay.com/common/02kf5q - computed by that rule, with a throw-away key.
 PUBLIC = (

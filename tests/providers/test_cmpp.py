@@ -17,8 +17,9 @@ from tests.providers.cmpp_gateway import (
 )
 from tests.providers.conftest import Example, each
 from ums.errors import ProviderBusy, ProviderRefused, Unauthorized
-from ums.providers import cmpp_link, cmpp_round
-from ums.providers.cmpp import Cmpp
+from ums.providers.cmpp import link as cmpp_link
+from ums.providers.cmpp import round as cmpp_round
+from ums.providers.cmpp.provider import Cmpp
 from ums.providers.contract import Account, Common, Outcome, Report
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script

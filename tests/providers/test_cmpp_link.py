@@ -21,8 +21,9 @@ from tests.providers.cmpp_gateway import (
     texter,
 )
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers import cmpp_link, cmpp_pool
-from ums.providers.cmpp import Cmpp
+from ums.providers.cmpp import link as cmpp_link
+from ums.providers.cmpp import pool as cmpp_pool
+from ums.providers.cmpp.provider import Cmpp
 from ums.vocabulary import State
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.providers.cmpp_gateway import DELIVER, MSG_ID, Gateway, answered, gateway, report, submission, texter
 from tests.providers.test_cmpp import ANN, EXAMPLE, LONG
-from ums.providers.cmpp import Cmpp
+from ums.providers.cmpp.provider import Cmpp
 from ums.providers.contract import Account, Receipt
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script

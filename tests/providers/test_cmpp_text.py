@@ -2,7 +2,7 @@
 
 import pytest
 
-from ums.providers.cmpp_text import ASCII, UCS2, Segment, segments
+from ums.providers.cmpp.text import ASCII, UCS2, Segment, segments
 
 
 def joined(parts: list[Segment]) -> str:

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from ums.providers import cmpp_wire as wire
-from ums.providers.cmpp_wire import V2, V3, Connected, Delivered, Layout, Malformed, Pdu, Report, Submit, Submitted
+from ums.providers.cmpp import wire
+from ums.providers.cmpp.wire import V2, V3, Connected, Delivered, Layout, Malformed, Pdu, Report, Submit, Submitted
 
 HELLO = Submit("900001", "SHOP", "10690001", ["13800000001"], (1, 1), 0, False, b"Hello")
 MSG_ID = 12878564852798914565

@@ -8,7 +8,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body, each
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Answer, Outcome, Submission, Target
-from ums.providers.dingtalk import Dingtalk
+from ums.providers.dingtalk.provider import Dingtalk
 from ums.sandbox import Sandbox
 from ums.schemas import check
 from ums.vocabulary import Reason, SandboxAddress, State

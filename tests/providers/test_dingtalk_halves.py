@@ -18,7 +18,7 @@ from tests.providers.test_dingtalk import (
     token,
 )
 from ums.providers.contract import Target
-from ums.providers.dingtalk import Dingtalk
+from ums.providers.dingtalk.provider import Dingtalk
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import State

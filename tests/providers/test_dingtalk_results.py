@@ -11,7 +11,7 @@ from tests.providers.conftest import Doors, body
 from tests.providers.test_dingtalk import ANN, BEN, CAT, provider, refusal, submission, token
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Receipt
-from ums.providers.dingtalk import Dingtalk
+from ums.providers.dingtalk.provider import Dingtalk
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State

@@ -7,7 +7,7 @@ from tests.providers.conftest import Doors
 from tests.providers.test_dingtalk import CREDENTIALS, SEND, accepted, provider, refusal, sent_to, submission, token
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account
-from ums.providers.dingtalk import Dingtalk
+from ums.providers.dingtalk.provider import Dingtalk
 from ums.sandbox import free_address, sandbox
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.providers.conftest import Doors, Example, body, each
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers import jpush
 from ums.providers.contract import Account, Outcome, Submission, Target
-from ums.providers.jpush import Jpush
+from ums.providers.jpush import public as jpush
+from ums.providers.jpush.public import Jpush
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, SandboxAddress, State

@@ -6,7 +6,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body
 from ums.providers.contract import Account, Report, Submission, Target
 from ums.providers.exchange import basic
-from ums.providers.jpush_private import JpushPrivate
+from ums.providers.jpush.private import JpushPrivate
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import SandboxAddress, State

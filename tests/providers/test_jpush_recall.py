@@ -6,7 +6,7 @@ import pytest
 from tests.providers.conftest import Doors
 from tests.providers.test_jpush import provider, submission
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.jpush import Jpush
+from ums.providers.jpush.public import Jpush
 from ums.sandbox import Sandbox
 
 

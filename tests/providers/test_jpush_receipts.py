@@ -10,7 +10,7 @@ from tests.providers.test_jpush import KEY, SECRET, provider, submission
 from ums.errors import CallerRefused, Unauthorized
 from ums.providers.contract import Receipt, Report
 from ums.providers.exchange import basic
-from ums.providers.jpush import Jpush
+from ums.providers.jpush.public import Jpush
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State, system_clock

@@ -8,7 +8,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Outcome, Submission, Target
-from ums.providers.jsms import Jsms
+from ums.providers.jsms.provider import Jsms
 from ums.vocabulary import Reason, SandboxAddress, State
 
 KEY, SECRET = "7d431e42dfa6a6d693ac2d04", "5e987ac6d2e04d95a9d8f0d1"

@@ -10,8 +10,8 @@ from tests.providers.conftest import Doors
 from tests.providers.test_jsms import KEY, SECRET, provider, submission
 from ums.errors import CallerRefused, Unauthorized
 from ums.providers.contract import Receipt, Report
-from ums.providers.jsms import Jsms
-from ums.providers.jsms_receipts import AHEAD, OLDEST, Callbacks, signature
+from ums.providers.jsms.provider import Jsms
+from ums.providers.jsms.receipts import AHEAD, OLDEST, Callbacks, signature
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State, system_clock
@@ -154,7 +154,7 @@ def test_a_signature_used_again_for_something_else_is_refused(data: object, kind
 
 
 def test_not_every_signature_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ums.providers.jsms_receipts.REMEMBERED", 2)
+    monkeypatch.setattr("ums.providers.jsms.receipts.REMEMBERED", 2)
     door, at = Callbacks(KEY, SECRET), system_clock()
     for nonce in ("1", "2", "3"):
         door.receipts(posted(REPORT, at=at, nonce=nonce))

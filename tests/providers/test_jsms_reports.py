@@ -8,10 +8,11 @@ import pytest
 from tests.providers.conftest import Doors
 from tests.providers.test_jsms import provider, submission
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers import jsms
 from ums.providers.contract import Receipt, Target
-from ums.providers.jsms import REPORT_SECONDS, Jsms
-from ums.sandbox import Sandbox, jsms_reports
+from ums.providers.jsms import provider as jsms
+from ums.providers.jsms.provider import REPORT_SECONDS, Jsms
+from ums.sandbox import Sandbox
+from ums.sandbox.jsms import reports as jsms_reports
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State
 

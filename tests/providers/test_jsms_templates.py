@@ -10,7 +10,7 @@ from tests.providers.conftest import Doors, body
 from tests.providers.test_jsms import KEY, SECRET
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Report
-from ums.providers.jsms_templates import (
+from ums.providers.jsms.templates import (
     PNG,
     JsmsSignatures,
     JsmsTemplates,
@@ -20,7 +20,8 @@ from ums.providers.jsms_templates import (
     SmsSignature,
     SmsTemplate,
 )
-from ums.sandbox import Sandbox, jsms_templates
+from ums.sandbox import Sandbox
+from ums.sandbox.jsms import templates as jsms_templates
 from ums.sandbox.script import Script
 from ums.vocabulary import SandboxAddress
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ums.providers.mime import Sender, Skeleton, body, encoded, mailbox, readable
+from ums.providers.smtp.mime import Sender, Skeleton, body, encoded, mailbox, readable
 
 SENDER = Sender.parse("Shop <shop@shop.example>")
 

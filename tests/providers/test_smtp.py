@@ -10,9 +10,10 @@ import pytest
 from tests.providers.conftest import Example
 from tests.providers.mail_server import CONTENT, CREATED, HANG_UP, LOGIN, mail_server, mailer, submission, told
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers import smtp, smtp_pool
 from ums.providers.contract import Answer, Outcome
-from ums.providers.smtp import Smtp
+from ums.providers.smtp import pool as smtp_pool
+from ums.providers.smtp import provider as smtp
+from ums.providers.smtp.provider import Smtp
 from ums.sandbox import Sandbox
 from ums.vocabulary import Reason, State
 

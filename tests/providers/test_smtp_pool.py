@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests.providers.mail_server import HANG_UP, at, mail_server, mailer, submission, told
-from ums.providers import smtp_pool
+from ums.providers.smtp import pool as smtp_pool
 from ums.vocabulary import State
 
 

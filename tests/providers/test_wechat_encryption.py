@@ -10,10 +10,10 @@ from tests.providers.test_wechat_events import plain as plain
 from tests.providers.test_wechat_events import safe as safe
 from ums.errors import CallerRefused, Unauthorized
 from ums.providers.contract import Report
-from ums.providers.wechat_crypto import decrypted, signature
-from ums.providers.wechat_xml import parsed
-from ums.providers.wechatoa import Wechatoa
-from ums.sandbox.wechat_events import encrypted
+from ums.providers.wechat.crypto import decrypted, signature
+from ums.providers.wechat.official_account import Wechatoa
+from ums.providers.wechat.xml import parsed
+from ums.sandbox.wechat.events import encrypted
 from ums.vocabulary import State
 
 # https://developers.weixin.qq.com/miniprogram/dev/framework/server-ability/message-push.html - its examples.

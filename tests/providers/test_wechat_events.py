@@ -11,11 +11,11 @@ from tests.providers.conftest import Doors
 from tests.providers.test_wechatoa import ANN, APP_ID, NOTIFICATION, SECRET, submission
 from ums.errors import CallerRefused, Unauthorized
 from ums.providers.contract import Account, Receipt, Report
-from ums.providers.wechat_crypto import signature
-from ums.providers.wechatoa import Wechatoa
+from ums.providers.wechat.crypto import signature
+from ums.providers.wechat.official_account import Wechatoa
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
-from ums.sandbox.wechat_events import encrypted
+from ums.sandbox.wechat.events import encrypted
 from ums.vocabulary import Reason, State, system_clock
 
 TOKEN, KEY = "our-token", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"

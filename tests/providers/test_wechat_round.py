@@ -10,7 +10,7 @@ from tests.providers.test_wechatoa import ANN, BEN, MESSAGE, NOTIFICATION, provi
 from tests.providers.test_wechatoa import oa as oa
 from ums.errors import OutcomeUnknown, ProviderRefused
 from ums.providers.contract import Common, Submission, Target
-from ums.providers.wechatoa import REPEATABLE, Wechatoa
+from ums.providers.wechat.official_account import REPEATABLE, Wechatoa
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State

@@ -8,11 +8,11 @@ import pytest
 from tests.providers import test_wechatmp, test_wechatoa
 from tests.providers.conftest import Doors
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.wechat_templates import Category, Industries, Keyword, Kind, WechatTemplate
-from ums.providers.wechatmp import Wechatmp
-from ums.providers.wechatoa import Wechatoa
+from ums.providers.wechat.mini_program import Wechatmp
+from ums.providers.wechat.official_account import Wechatoa
+from ums.providers.wechat.templates import Category, Industries, Keyword, Kind, WechatTemplate
 from ums.sandbox import Sandbox
-from ums.sandbox.wechat_library import SAMPLE
+from ums.sandbox.wechat.library import SAMPLE
 from ums.vocabulary import State
 
 ORDER = [("character_string1", "Order"), ("thing2", "Goods")]

@@ -8,7 +8,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body, each
 from ums.errors import ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Outcome, Receipt, Submission, Target
-from ums.providers.wechatmp import Wechatmp
+from ums.providers.wechat.mini_program import Wechatmp
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, SandboxAddress, State, system_clock

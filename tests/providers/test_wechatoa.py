@@ -11,7 +11,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Outcome, Submission, Target
-from ums.providers.wechatoa import Wechatoa
+from ums.providers.wechat.official_account import Wechatoa
 from ums.sandbox import Sandbox
 from ums.vocabulary import Reason, SandboxAddress, State
 
@@ -213,7 +213,7 @@ async def test_a_quota_says_for_how_long_it_is_used_up(
         await oa.send(submission())
 
     doors.answer(200, said(45009))
-    monkeypatch.setattr("ums.providers.wechat_errors.time.time", lambda: 1_700_000_000.0)  # 06:13:20 in Beijing
+    monkeypatch.setattr("ums.providers.wechat.errors.time.time", lambda: 1_700_000_000.0)  # 06:13:20 in Beijing
     with pytest.raises(ProviderBusy) as day:
         await oa.send(submission(age=0))
 

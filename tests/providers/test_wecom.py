@@ -8,7 +8,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body, each
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Outcome, Submission, Target
-from ums.providers.wecom import Wecom
+from ums.providers.wecom.own_corp import Wecom
 from ums.sandbox import Sandbox
 from ums.vocabulary import Reason, SandboxAddress, State
 

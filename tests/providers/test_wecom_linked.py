@@ -8,7 +8,7 @@ import pytest
 from tests.providers.conftest import Doors, Example, body, each
 from ums.errors import ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Outcome, Submission, Target
-from ums.providers.wecom_linked import WecomLinked
+from ums.providers.wecom.linked_corps import WecomLinked
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, SandboxAddress, State

@@ -1,6 +1,6 @@
 """How many messages a member of WeCom may get in a minute and in an hour."""
 
-from ums.providers.wecom_pace import Pace
+from ums.providers.wecom.pace import Pace
 
 
 def test_thirty_a_minute_are_admitted() -> None:

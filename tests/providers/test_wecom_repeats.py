@@ -8,7 +8,7 @@ from tests.providers.test_wecom import SEND, TARGETS, TEXT, provider, sent, subm
 from tests.providers.test_wecom import wecom as wecom
 from ums.errors import OutcomeUnknown
 from ums.providers.contract import Submission
-from ums.providers.wecom import Wecom
+from ums.providers.wecom.own_corp import Wecom
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State, system_clock

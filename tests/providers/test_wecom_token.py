@@ -10,7 +10,7 @@ from tests.providers.conftest import Doors, body, each
 from tests.providers.test_wecom import SEND, TARGETS, TOKEN, provider, submission
 from tests.providers.test_wecom import wecom as wecom
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers.wecom import Wecom
+from ums.providers.wecom.own_corp import Wecom
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import State

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.sandbox.test_cmpp_stand_in import ACTIVE_TEST, ANN, ANSWER, DELIVER, SUBMIT, logged_in, message
-from ums.sandbox import Sandbox, cmpp_session
+from ums.sandbox import Sandbox
+from ums.sandbox.cmpp import session as cmpp_session
 from ums.sandbox.script import Script
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ums.sandbox import Sandbox, cmpp_session, free_address, sandbox
+from ums.sandbox import Sandbox, free_address, sandbox
+from ums.sandbox.cmpp import session as cmpp_session
 from ums.sandbox.script import Script
 
 CONNECT, TERMINATE, SUBMIT, DELIVER, ACTIVE_TEST = 1, 2, 4, 5, 8

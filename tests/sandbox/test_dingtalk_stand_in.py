@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from ums.sandbox import Sandbox
-from ums.sandbox.dingtalk_tasks import A_DAY, Purse, Task, Today
+from ums.sandbox.dingtalk.tasks import A_DAY, Purse, Task, Today
 from ums.sandbox.script import Script
 
 API = "/topapi/message/corpconversation"

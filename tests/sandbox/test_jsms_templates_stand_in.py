@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 
 from tests.providers.conftest import Doors
-from ums.sandbox import Sandbox, jsms_templates
+from ums.sandbox import Sandbox
+from ums.sandbox.jsms import templates as jsms_templates
 from ums.sandbox.script import Script
 
 NOTICE: dict[str, Any] = {"template": "Order {{order}} is on its way.", "type": 2}

@@ -7,10 +7,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ums.sandbox import Sandbox, wechat_tokens
+from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
-from ums.sandbox.wechat_events import encrypted
-from ums.sandbox.wechat_library import SAMPLE
+from ums.sandbox.wechat import tokens as wechat_tokens
+from ums.sandbox.wechat.events import encrypted
+from ums.sandbox.wechat.library import SAMPLE
 
 ASKED = {"grant_type": "client_credential", "appid": "key", "secret": "secret"}
 MESSAGE = {"touser": "openid", "template_id": "T", "data": {"thing1": {"value": "Tea"}}}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ums.sandbox.wecom_messages import Refused, shown
+from ums.sandbox.wecom.messages import Refused, shown
 
 ARTICLE = {"title": "a", "url": "https://a.example"}
 NOTICE = {"appid": "wx1", "title": "Order sent"}

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from ums.sandbox import Sandbox
-from ums.sandbox import wecom as stand_in
-from ums.sandbox import wecom_application as application
 from ums.sandbox.script import Script
+from ums.sandbox.wecom import application
+from ums.sandbox.wecom import own_corp as stand_in
 
 TEXT = {"touser": "Ann|ben", "msgtype": "text", "agentid": 1000002, "text": {"content": "Hello"}}
 CARD = {

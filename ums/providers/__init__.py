@@ -1,6 +1,6 @@
 """The platforms that UMS can deliver through, found by name.
 
-Every module here that defines a `Provider` is one; other packages add theirs with an entry point in the group
+Every module or package here that holds a `Provider` is one; other packages add theirs with an entry point in the group
 `ums.providers` that names the class. Nothing else needs to be edited.
 """
 

@@ -1,6 +1,6 @@
 """Stand-ins for the providers on this machine: they answer as the providers do, and can be told to misbehave.
 
-Every module here that defines a `StandIn` is one. They know nothing of the service that talks to them.
+Every module or package here that holds a `StandIn` is one. They know nothing of the service that talks to them.
 """
 
 import importlib

@@ -1,0 +1,120 @@
+"""Text messages over CMPP 2.0 and 3.0 (China Mobile Peer to Peer), straight into a carrier's or a supplier's gateway.
+
+3.0.0 is QB-GF-028-2003: https://github.com/Lihuanghe/SMSGate (folder doc). What 2.0 has instead:
+https://blog.csdn.net/changqing505/article/details/104225879
+"""
+
+import itertools
+import re
+import secrets
+from collections.abc import Sequence
+from typing import ClassVar
+
+import aiohttp
+
+from ums.errors import Unauthorized
+from ums.providers.cmpp.inbox import Inbox
+from ums.providers.cmpp.link import Gateway
+from ums.providers.cmpp.pool import Pool
+from ums.providers.cmpp.round import Desk, Round
+from ums.providers.cmpp.text import Segment, segments
+from ums.providers.cmpp.wire import LAYOUTS, Submit
+from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.vocabulary import ChannelType, Proof, Reason, State
+
+MAINLAND = re.compile(r"(?:\+?86)?(1\d{10})", re.ASCII)
+
+
+class Cmpp(Provider):
+    """Free text to mainland numbers, over connections that stay open and bring the reports too.
+
+    A text of several parts counts as delivered when its last part is, and as undelivered when any part is; that the
+    parts belong together is known only to the process that sent them. There is no idempotency key.
+    """
+
+    platform = "cmpp"
+    type = ChannelType.SMS
+    batch_limit = 99
+    detects: ClassVar = {State.DELIVERED: Proof.REAL}
+    collected_every = 1
+
+    def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
+        super().__init__(account, session)
+        credentials, codes = account.credentials, account.credentials.get("codes", {})
+        inbox = Inbox(codes)
+        pool = Pool(_gateway(account), credentials.get("connections", 1), inbox.arrived)
+        self._desk = Desk(pool, inbox, codes, credentials.get("destinations", 1), self._worded)
+        # Phones tell two texts of the same sender apart by it.
+        self._references = itertools.count(secrets.randbelow(256))
+
+    async def send(self, submission: Submission) -> Answer:
+        try:
+            parts = segments(str(submission.content.get("content", "")), next(self._references) % 256)
+        except ValueError as error:
+            words = str(error)
+            return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
+        by_number, unsendable = _numbers(submission.targets)
+        answer = await Round(self._desk, parts, by_number).answer()
+        return Answer([*unsendable, *answer.outcomes], code=answer.code, words=answer.words, pause=answer.pause)
+
+    async def collect(self) -> list[Receipt]:
+        """The reports that have arrived; what the last call returned must be stored by now: it is answered.
+
+        Keeps the connections open, so that reports come while nothing is sent. Raises ProviderBusy or
+        ProviderRefused when that was tried in vain and nothing has arrived; until the next try it returns nothing.
+        """
+        self._desk.inbox.stored()
+        if receipts := self._desk.inbox.hand_out():
+            return receipts
+        await self._desk.pool.open()
+        return self._desk.inbox.hand_out()
+
+    def receipts(self, report: Report) -> list[Receipt]:  # noqa: ARG002 - the contract's argument
+        """Nothing that arrives at a door is from here; the door of text messages asks every DeliveryChannel."""
+        raise Unauthorized("CMPP reports come over the connection")
+
+    async def close(self) -> None:
+        """Reports that are not answered yet are sent again by the gateway, to whoever connects next."""
+        await self._desk.pool.close()
+
+    def _worded(self, numbers: Sequence[str], part: tuple[int, int], segment: Segment) -> Submit:
+        credentials = self.account.credentials
+        return Submit(
+            account=credentials["account"],
+            service=credentials.get("serviceId", ""),
+            source=credentials["accessNumber"],
+            numbers=numbers,
+            part=part,
+            coding=segment.coding,
+            headed=segment.headed,
+            content=segment.content,
+        )
+
+
+def _gateway(account: Account) -> Gateway:
+    credentials, sandbox = account.credentials, account.sandbox
+    return Gateway(
+        host=sandbox.host if sandbox else credentials["host"],
+        port=sandbox.cmpp_port if sandbox else credentials["port"],
+        account=credentials["account"],
+        password=credentials["password"],
+        layout=LAYOUTS[credentials.get("version", "2.0")],
+        window=credentials.get("window", 16),
+    )
+
+
+def _numbers(targets: Sequence[Target]) -> tuple[dict[str, Target], list[Outcome]]:
+    """The targets by the number on the wire, and the outcomes of those that cannot be sent to.
+
+    A report names its target by number, so a number stands in a batch once.
+    """
+    by_number: dict[str, Target] = {}
+    unsendable = []
+    for target in targets:
+        number = MAINLAND.fullmatch(target.address)
+        if number is None:
+            words = "not a mainland mobile number: 11 digits, or +86 and 11 digits"
+            unsendable.append(Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=words))
+        elif by_number.setdefault(number[1], target) is not target:
+            unsendable.append(Outcome(target.id, State.INVALID, Reason.DUPLICATE, words="twice in one batch"))
+    return by_number, unsendable

@@ -1,0 +1,3 @@
+"""DingTalk: work notifications."""
+
+from ums.providers.dingtalk.provider import Dingtalk as Dingtalk

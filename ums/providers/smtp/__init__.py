@@ -1,0 +1,3 @@
+"""E-mail over SMTP."""
+
+from ums.providers.smtp.provider import Smtp as Smtp

@@ -1,0 +1,78 @@
+"""What an Official Account and a Mini Program have in common."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import aiohttp
+
+from ums.errors import OutcomeUnknown
+from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.providers.wechat.api import Said, WechatApi
+from ums.providers.wechat.door import Door
+from ums.providers.wechat.errors import Fate, fate_of, is_quota, refusal
+from ums.providers.wechat.receipts import receipts
+from ums.providers.wechat.round import Round
+from ums.providers.wechat.templates import Library, WechatTemplate
+from ums.vocabulary import State
+
+
+class WechatProvider(Provider):
+    """Sends to openids of one account; `receipts` reads the events at its server address."""
+
+    batch_limit = 100
+    thanks = "success"
+    taken_as: ClassVar[State]
+    """What a message is that WeChat has taken."""
+
+    def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
+        super().__init__(account, session)
+        self._api = WechatApi(account, session, self.platform)
+        self._door = Door.of(account)
+        self.library = Library(self._api)
+
+    @abstractmethod
+    async def templates(self) -> list[WechatTemplate]:
+        """Those that the account has at WeChat; raises ProviderBusy, ProviderRefused or OutcomeUnknown."""
+
+    @abstractmethod
+    def _message(self, submission: Submission, target: Target) -> tuple[str, dict[str, Any]]:
+        """The path and the body of the call for one target."""
+
+    def _repeatable(self, submission: Submission) -> bool:  # noqa: ARG002  # asked of platforms that know a key
+        """Whether WeChat would notice a second call for the same target."""
+        return False
+
+    async def send(self, submission: Submission) -> Answer:
+        """One call for each target; a token that cannot be had stops them all before the first."""
+        await self._api.token()
+
+        async def call(target: Target) -> Outcome:
+            path, body = self._message(submission, target)
+            return self._outcome(target, await self._api.post(path, body))
+
+        return await Round(submission.targets, call).answer(repeatable=self._repeatable(submission))
+
+    def _outcome(self, target: Target, said: Said) -> Outcome:
+        """Of one target; raises what the next one would meet too."""
+        if "errcode" not in said.whole:
+            raise OutcomeUnknown("an answer without an errcode")
+        if said.code == 0:
+            return Outcome(target.id, self.taken_as, provider_id=_id(said.whole))
+        fate = fate_of(said.code)
+        if fate is Fate.OPERATOR or is_quota(said.code):
+            raise refusal(said.code, said.words)
+        state, reason = fate.value
+        return Outcome(target.id, state, reason, str(said.code), said.words)
+
+    def greet(self, report: Report) -> str | None:
+        return self._door.greet(report)
+
+    def receipts(self, report: Report) -> list[Receipt]:
+        """Read one event: XML or JSON, in clear or encrypted."""
+        return receipts(self._door.event(report))
+
+
+def _id(whole: Mapping[str, Any]) -> str | None:
+    """The `msgid`; subscription messages have one too, although their reference does not say so."""
+    return str(whole["msgid"]) if whole.get("msgid") else None

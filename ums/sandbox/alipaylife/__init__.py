@@ -1,0 +1,3 @@
+"""Stands in for Alipay's gateway."""
+
+from ums.sandbox.alipaylife.stand_in import AlipayLifeStandIn as AlipayLifeStandIn

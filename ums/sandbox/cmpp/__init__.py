@@ -1,0 +1,3 @@
+"""Stands in for a CMPP gateway."""
+
+from ums.sandbox.cmpp.stand_in import CmppStandIn as CmppStandIn

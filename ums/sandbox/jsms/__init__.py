@@ -1,0 +1,3 @@
+"""Stands in for JSMS."""
+
+from ums.sandbox.jsms.stand_in import JsmsStandIn as JsmsStandIn
