@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
+import orjson
 import structlog
 
-from ums.database import connection, execute, fetch_tuples, rows
+from ums.database import connection, execute, fetch, fetch_tuples, rows
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing
 from ums.messaging import clicks, statements
-from ums.messaging.engine import LEASE, Engine
-from ums.models import Message
+from ums.messaging.engine import LEASE, Engine, Said
 from ums.providers.contract import Answer, Provider, Submission, Target
 from ums.snapshot import channel_type
 
@@ -125,19 +125,25 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     provider = await engine.connections.get(snapshot, lease.delivery_channel)
     declared = snapshot.all("DeliveryChannel")[lease.delivery_channel]
     kind = channel_type(declared)
-    message = engine.messages.get(lease.message_id)
-    if message is None:
-        message = engine.messages[lease.message_id] = await Message.get(id=lease.message_id)
-        if len(engine.messages) > _REMEMBERED:
-            del engine.messages[next(iter(engine.messages))]
-    content = message.content[kind.value]
+    said = await engine.together(_read, lease.message_id)
+    content = said.content[kind.value]
     linked = clicks.wanted(declared, personal=provider.personal)
     try:
-        return provider, Prepared(
-            content, message.created_at, clicks.personal(engine, kind, content) if linked else None
-        )
+        return provider, Prepared(content, said.created_at, clicks.personal(engine, kind, content) if linked else None)
     except SecretMissing as missing:
         raise ProviderRefused("secret_missing", f"click links cannot be signed: {missing}") from missing
+
+
+async def _read(engine: Engine, message_ids: Sequence[int]) -> Sequence[Said]:
+    """What the messages say, which never changes once they go out."""
+    wanted = set(message_ids)
+    if missing := wanted - engine.said.keys():
+        for row in await fetch(connection(), statements.SAID, rows([n] for n in sorted(missing))):
+            engine.said[row["id"]] = Said(orjson.loads(row["content"]), row["created_at"])
+    found = [engine.said[n] for n in message_ids]
+    for n in list(engine.said.keys() - wanted)[: max(0, len(engine.said) - _REMEMBERED)]:
+        del engine.said[n]
+    return found
 
 
 _REMEMBERED = 64

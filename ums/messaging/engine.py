@@ -3,18 +3,17 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from ums.database import is_away, opened
 from ums.messaging.connections import Connections, connected
 from ums.messaging.together import Together
-from ums.models import Message
 from ums.queue import Lanes
 from ums.settings import Settings
 from ums.snapshot import Snapshots
@@ -27,6 +26,14 @@ R = TypeVar("R")
 
 LEASE = 15_000
 """ms; renewed while the work goes on, so this is how long what a killed worker held stands still."""
+
+
+class Said(NamedTuple):
+    """What a message says."""
+
+    content: Mapping[str, Any]
+    """`{channel type: content}`"""
+    created_at: int
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,8 @@ class Engine:
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to stop: finish what is in flight, begin nothing."""
-    messages: dict[int, Message] = field(default_factory=dict)
-    """Read lately, for what never changes once they go out; the oldest first."""
+    said: dict[int, Said] = field(default_factory=dict)
+    """By message id: what was read lately."""
     _timers: dict[Priority, asyncio.TimerHandle] = field(default_factory=dict)
     _rounds: dict[Any, Together[Any, Any]] = field(default_factory=dict)
 
