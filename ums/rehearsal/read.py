@@ -188,8 +188,8 @@ class _Reader:
         return False
 
     def _unknown(self, path: tuple[Any, ...], what: str, name: str, known: Iterable[str]) -> None:
-        near = did_you_mean(name, list(known)) or f"; there are {', '.join(known) or 'none'}"
-        self.problems.append(self.document.problem(path, f"found no {what} {name!r}{near}", key=True))
+        message = f"found no {what} {name!r}{did_you_mean(name, list(known))}"
+        self.problems.append(self.document.problem(path, message, key=True))
 
     def _refuse(self, path: tuple[Any, ...], message: str) -> None:
         self.problems.append(self.document.problem(path, message))
