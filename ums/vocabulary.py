@@ -88,7 +88,14 @@ class State(IntEnum):
     REFUSED = 30
     """The provider did not accept it: a loss between effective and sent."""
     RECALLED = 35
+    """Its message was recalled before it was sent: a loss between effective and sent."""
     SUBMITTED = 40
+    TAKEN_BACK = 45
+    """It was sent, its message was recalled, and the provider took it back: a loss between sent and delivered.
+
+    What was delivered stays DELIVERED, whether that is known before or after: it was there, and the numbers say so. A
+    provider that takes back a push also takes it off the screens where nobody clicked it yet, and tells nobody which.
+    """
     UNDELIVERED = 50
     """A receipt said so: a loss between sent and delivered."""
     DELIVERED = 60
@@ -119,6 +126,7 @@ class Reason(Enum):
     TOO_LATE = "too_late"
     PROVIDER = "provider"
     UNREACHABLE = "unreachable"
+    RECALLED = "recalled"
     UNKNOWN = "unknown"
 
 
@@ -132,3 +140,7 @@ class MessageState(Enum):
     """Nothing is left to send and no policy step can come; receipts may still arrive."""
     FAILED = "failed"
     """Nobody was sent anything: when its time came it could not be sent any more; `failure` says why."""
+    CANCELLED = "cancelled"
+    """Scheduled, and called off before its time."""
+    RECALLED = "recalled"
+    """Called back: what was not sent yet never is, and providers were asked to take back what was."""

@@ -2,6 +2,7 @@
 
 from tests.api.conftest import Api
 from tests.api.test_sending import CONTENT, SEND
+from ums.messaging.take_back import take_back
 
 UPSERT = "mutation ($users: [UserInput!]!) { upsertUsers(users: $users) { written } }"
 
@@ -131,3 +132,35 @@ async def test_a_cursor_that_is_none_and_a_page_too_large_are_refused(api: Api) 
     for arguments, words in (('after: "x"', "is not a cursor"), ("first: 1001", "expected 1 to 1000")):
         answer = await api.answers(f"{{ messages({arguments}) {{ edges {{ cursor }} }} }}")
         assert words in answer["errors"][0]["message"]
+
+
+RECALL = """mutation ($id: ID!) { recallMessage(id: $id) { message { state } problems { code path message } } }"""
+
+
+async def test_a_message_is_recalled_and_tells_what_came_of_it(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    message = await sent(api)
+    await api.works()
+
+    payload = (await api.asks(RECALL, id=message))["recallMessage"]
+    await take_back(api.engine)
+
+    assert payload == {"message": {"state": "RECALLED"}, "problems": []}
+    found = await api.asks(
+        """query ($id: ID!) { message(id: $id) {
+          recall { deliveryChannels { deliveryChannel outcome stopped takenBack arrived left } }
+          deliveries { edges { node { state recall } } } }
+          lifecycle(messageId: $id, target: "ann") { state progress { what } } }""",
+        id=message,
+    )
+    app = {"deliveryChannel": "app", "outcome": "RECALLED", "stopped": 0, "takenBack": 2, "arrived": 0, "left": 0}
+    assert found["message"]["recall"] == {"deliveryChannels": [app]}
+    assert found["message"]["deliveries"]["edges"] == [{"node": {"state": "TAKEN_BACK", "recall": "RECALLED"}}] * 2
+    told = [event["what"] for event in found["lifecycle"][0]["progress"]]
+    assert sorted(told) == ["accepted", "message recalled", "planned", "submitted", "taken back"]
+
+
+async def test_what_cannot_be_recalled_comes_back_as_a_problem(api: Api) -> None:
+    for nobodys in ("4711", "no number", "99999999999999999999"):
+        payload = (await api.asks(RECALL, id=nobodys))["recallMessage"]
+        assert (payload["message"], payload["problems"][0]["code"]) == (None, "unknown_message")

@@ -40,7 +40,7 @@ async def test_two_upgrades_at_once_apply_each_migration_once(sqlite_settings: S
 
     assert sorted(done) == [
         [],
-        ["0001_initial", "0002_runtime", "0003_engine", "0004_provider_token", "0005_list_members"],
+        ["0001_initial", "0002_runtime", "0003_engine", "0004_provider_token", "0005_list_members", "0006_recall"],
     ]
 
 
@@ -52,7 +52,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (package / "__init__.py").touch()
     for migration in Path(migrations.__path__[0]).glob("0*.py"):
         shutil.copy(migration, package)
-    (package / "0006_wider.py").write_text(WIDER)
+    (package / "0007_wider.py").write_text(WIDER)
     monkeypatch.syspath_prepend(tmp_path)
     return "next_version"
 
@@ -73,7 +73,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 class Migration(migrations.Migration):
-    dependencies = [("ums", "0005_list_members")]
+    dependencies = [("ums", "0006_recall")]
     operations = [
         ops.AlterField("User", "user_id", fields.CharField(unique=True, max_length=80)),
         ops.AlterField("Recipient", "target", fields.CharField(max_length=400)),
@@ -88,7 +88,7 @@ async def test_rows_children_and_indexes_survive_an_upgrade_and_a_copy_is_kept(
         ann = await User.create(user_id="ann", created_at=1, updated_at=1)
         await Address.create(user=ann, type="sms", bind="all", value="+8613800000001")
 
-    assert await upgrade(settings, next_version) == ["0006_wider"]
+    assert await upgrade(settings, next_version) == ["0007_wider"]
 
     async with opened(settings):
         assert await Address.filter(user__user_id="ann").count() == 1
@@ -120,7 +120,7 @@ async def test_a_database_of_the_first_version_keeps_its_messages(settings: Sett
     async with opened(old):
         await execute(connection(), MESSAGE)
 
-    assert await upgrade(old) == ["0002_runtime", "0003_engine", "0004_provider_token", "0005_list_members"]
+    assert await upgrade(old) == ["0002_runtime", "0003_engine", "0004_provider_token", "0005_list_members", "0006_recall"]
 
     async with opened(old):
         assert await fetch(connection(), "SELECT state, failure FROM message") == [{"state": "done", "failure": ""}]

@@ -7,8 +7,10 @@ import strawberry
 from strawberry.scalars import JSON
 
 from ums import models
-from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, position
-from ums.messaging import history
+from ums.api.recalled import DeliveryChannelRecall, Recall
+from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, number, position
+from ums.messaging import history, recall
+from ums.messaging.recall import RecallOutcome
 from ums.vocabulary import MessageState, Priority, State
 
 
@@ -58,14 +60,16 @@ class Delivery:
     delivered_at: datetime | None
     clicked_at: datetime | None
     failed_at: datetime | None
+    recall: RecallOutcome | None = strawberry.field(description="Null where there was no recall, or nothing to recall.")
 
     @classmethod
-    def of(cls, row: models.Delivery) -> "Delivery":
+    def of(cls, row: models.Delivery, recall: RecallOutcome | None) -> "Delivery":
         return cls(
             id=strawberry.ID(str(row.id)), delivery_channel=row.delivery_channel, address=row.address,
             state=State(row.state), reason=row.reason, code=row.code, words=row.words, step=row.step,
             submitted_at=maybe_moment(row.submitted_at), delivered_at=maybe_moment(row.delivered_at),
             clicked_at=maybe_moment(row.clicked_at), failed_at=maybe_moment(row.failed_at),
+            recall=recall,
         )  # fmt: skip
 
 
@@ -121,7 +125,15 @@ class Message:
     @strawberry.field
     async def deliveries(self, first: int = 100, after: str | None = None) -> Connection[Delivery]:
         rows = await history.deliveries(self.row.id, first=limited(first), after_id=position(after))
-        return connection([(row.id, Delivery.of(row)) for row in rows], first)
+        recalled = await recall.outcomes(self.row, rows)
+        return connection([(row.id, Delivery.of(row, recalled.get(row.id))) for row in rows], first)
+
+    @strawberry.field(description="What came of its recall, per DeliveryChannel; null where it was not recalled.")
+    async def recall(self) -> Recall | None:
+        if self.row.recalled_at is None:
+            return None
+        found = [DeliveryChannelRecall.of(part) for part in await recall.recalled(self.row.id)]
+        return Recall(at=moment(self.row.recalled_at), delivery_channels=found)
 
 
 @strawberry.input(description="What is left out does not narrow.")
@@ -223,8 +235,7 @@ class MessagesQuery:
 
 async def _own(info: Info, message_id: str) -> models.Message | None:
     """The message, if it is the calling Channel's; another's is as if it were not there."""
-    name = info.context.channel["name"]
-    return await models.Message.get_or_none(id=int(message_id), channel=name) if message_id.isdecimal() else None
+    return await models.Message.get_or_none(id=number(message_id), channel=info.context.channel["name"])
 
 
 def _narrowed(given: MessageFilter) -> history.Filters:

@@ -30,6 +30,7 @@ from ums.api.directory import DirectoryQuery
 from ums.api.lists import ListsMutation, ListsQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
+from ums.api.recall import RecallMutation
 from ums.api.sending import SendingMutation
 from ums.api.switches import SwitchesMutation
 from ums.api.words import Context
@@ -46,7 +47,7 @@ class Query(MessagesQuery, DirectoryQuery, ListsQuery, ConfigQuery):
 
 
 @strawberry.type
-class Mutation(SendingMutation, PeopleMutation, ListsMutation, SwitchesMutation):
+class Mutation(SendingMutation, RecallMutation, PeopleMutation, ListsMutation, SwitchesMutation):
     """What shall happen."""
 
 

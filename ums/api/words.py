@@ -109,6 +109,11 @@ def position(after: str | None) -> int | None:
     raise GraphQLError(f"{after!r} is not a cursor; pass the endCursor of the page before")
 
 
+def number(message_id: str) -> int:
+    """Of a message; 0, which none has, for what cannot be one."""
+    return int(message_id) if message_id.isdecimal() and len(message_id) < 10 else 0
+
+
 def limited(first: int) -> int:
     if not 1 <= first <= MOST:
         raise GraphQLError(f"first is {first}, expected 1 to {MOST}")

@@ -70,6 +70,7 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
             await receipts.match_waiting(tx, code, _provider_ids(landed, code), now)
         released = [(*_released(exchange, now), first_question(newest, exchange, now)) for exchange in landed]
         await execute(tx, statements.RELEASE, rows(released), now)
+        await execute(tx, _RECALL_TOO, rows([exchange.lease.id] for exchange in landed), now)
     await settle(list({exchange.lease.message_id for exchange in landed}))
 
 
@@ -129,6 +130,13 @@ _ATTEMPT = """
 INSERT INTO attempt (batch_id, delivery_channel, number, started_at, took_ms, targets, verdict, code, words,
                      provider_id, worker)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+
+
+# An outcome that comes after its message was recalled, and after its batch was given up, is recalled all the same.
+_RECALL_TOO = """
+UPDATE batch SET recall_at = $2, recall_tries = 0
+WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed) AND recall_at IS NULL
+AND EXISTS (SELECT 1 FROM message m WHERE m.id = batch.message_id AND m.recalled_at IS NOT NULL)"""
 
 
 def _provider_ids(landed: Iterable[Exchange], code: str) -> list[str]:

@@ -13,6 +13,8 @@ _LOSS_STAGES = {
     State.LOST: "planned to effective",
     State.INVALID: "planned to effective",
     State.REFUSED: "effective to sent",
+    State.RECALLED: "effective to sent",
+    State.TAKEN_BACK: "sent to delivered",
     State.UNDELIVERED: "sent to delivered",
 }
 
@@ -177,9 +179,44 @@ async def _story(message: Message, row: dict[str, Any]) -> Story:
     progress = [Event(message.created_at, "accepted"), *(e for d in deliveries for e in _events(d))]
     if row["state"] == State.LOST:
         progress.append(Event(message.created_at, "lost", detail=row["reason"]))
+    if message.recalled_at is not None:
+        progress += await _recall(message.id, message.recalled_at, deliveries)
     progress.sort(key=lambda event: event.at)
-    state = State(row["state"])
-    return Story(row["target"], state, row["reason"], row["step"], row["next_check_at"], progress, attempts)
+    state, looks = State(row["state"]), row["next_check_at"] if message.recalled_at is None else None
+    return Story(row["target"], state, row["reason"], row["step"], looks, progress, attempts)
+
+
+async def _recall(message_id: int, at: int, deliveries: Sequence[dict[str, Any]]) -> list[Event]:
+    """That the message was recalled, and what came of it on each address that still had it."""
+    said = await fetch(connection(), _RECALLS, message_id, rows([d["id"]] for d in deliveries))
+    of = {d["id"]: d for d in deliveries}
+    events = [
+        Event(row["recalled_at"], _recall_words(row["recall_verdict"]), *_where(of[row["id"]]), _said(row, "recall_"))
+        for row in said
+        if State(of[row["id"]]["state"]) in _STILL_THERE
+    ]
+    return [Event(at, "message recalled"), *events]
+
+
+def _recall_words(verdict: str) -> str:
+    return f"recall {verdict.replace('_', ' ')}" if verdict != "recalled" else "recalled"
+
+
+def _where(delivery: dict[str, Any]) -> tuple[str, str, int]:
+    return delivery["delivery_channel"], delivery["address"], delivery["step"]
+
+
+def _said(row: dict[str, Any], prefix: str = "") -> str:
+    """The provider's code and words."""
+    return " ".join(part for part in (row[f"{prefix}code"], row[f"{prefix}words"]) if part)
+
+
+_STILL_THERE = {State.UNKNOWN, State.SUBMITTED, State.DELIVERED, State.CLICKED}
+
+_RECALLS = """
+SELECT listed.id, b.recalled_at, b.recall_verdict, b.recall_code, b.recall_words FROM ROWS($2: id bigint) AS listed
+JOIN batch b ON b.message_id = $1 AND listed.id BETWEEN b.first_id AND b.last_id
+WHERE b.recalled_at IS NOT NULL AND b.recall_verdict <> ''"""
 
 
 _DELIVERIES = "SELECT * FROM delivery WHERE recipient_id = $1 ORDER BY id"
@@ -195,8 +232,8 @@ JOIN attempt a ON a.batch_id = b.id ORDER BY a.id"""
 def _events(delivery: dict[str, Any]) -> list[Event]:
     state = State(delivery["state"])
     # What was reported undelivered first, and delivered after all, has both times; its words are of the last.
-    failed = "undelivered" if state >= State.DELIVERED else state.name.lower()
-    said = " ".join(part for part in (delivery["reason"], delivery["code"], delivery["words"]) if part)
+    failed = "undelivered" if state >= State.DELIVERED else state.name.lower().replace("_", " ")
+    said = " ".join(part for part in (delivery["reason"], _said(delivery)) if part)
     times = [
         (delivery["planned_at"], "planned", ""),
         (
@@ -208,5 +245,4 @@ def _events(delivery: dict[str, Any]) -> list[Event]:
         (delivery["clicked_at"], "clicked", ""),
         (delivery["failed_at"], failed, "" if state >= State.DELIVERED else said),
     ]
-    where = (delivery["delivery_channel"], delivery["address"], delivery["step"])
-    return [Event(at, what, *where, detail) for at, what, detail in times if at is not None]
+    return [Event(at, what, *_where(delivery), detail) for at, what, detail in times if at is not None]

@@ -13,6 +13,7 @@ from ums.messaging.advance import advance
 from ums.messaging.engine import LEASE, Engine
 from ums.messaging.expand import expand, fail, is_named, unsendable
 from ums.messaging.fan_out import FanOut, Pinned
+from ums.messaging.stop import stop
 from ums.models import Message
 from ums.snapshot import Snapshot
 from ums.vocabulary import Priority
@@ -59,14 +60,17 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
     newest = await engine.snapshots.newest()
     async with transaction() as tx:
         messages = await _held(tx, ids)
-        pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in messages}
+        ended = [m for m in messages if m.recalled_at is not None]
+        pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in messages if m not in ended}
         out = FanOut(tx, pinned, newest, now)
         moving = [each for each in pinned.values() if each.message.expanded]
         await expand(out, _beginning(pinned.values(), newest), newest)
         if moving:
             await advance(out, moving)
+        for message in ended:
+            await stop(out, message)
         await execute(tx, statements.KEEP_EXPANSIONS, rows(map(_kept, messages)))
-        if policies := [[m.id] for m in messages if m.expanded and len(m.steps) > 1]:
+        if policies := [[m.id] for m in messages if m.expanded and len(m.steps) > 1 and m not in ended]:
             await execute(tx, statements.NEXT_DUE, rows(policies))
         await out.counted()
     # What has deliveries is settled when the last of them is.

@@ -168,7 +168,7 @@ PLANNED = "SELECT TUPLES(id, address) FROM delivery WHERE id BETWEEN $1 AND $2 A
 
 _LEASE = "id, message_id, delivery_channel, priority, first_id, last_id, deadline_at, attempts, request_key"
 
-_DUE = "done_at IS NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2"
+_DUE = "done_at IS NULL AND recall_at IS NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2"
 
 _NOT_CLOSED = """NOT EXISTS (SELECT 1 FROM delivery_channel_status s
     WHERE s.delivery_channel = batch.delivery_channel AND s.closed_until > $2)"""
@@ -270,17 +270,17 @@ WHERE recipient.id = best.recipient_id AND best.state > recipient.state"""
 
 # What a policy moves is moved by one at a time: its next look is the least of many rows.
 LOCK_POLICIES = """
-SELECT id, steps FROM message WHERE policy <> '' AND id IN (SELECT id FROM ROWS($1: id int) AS listed)
-ORDER BY id FOR UPDATE"""
+SELECT id, steps FROM message WHERE policy <> '' AND recalled_at IS NULL
+AND id IN (SELECT id FROM ROWS($1: id int) AS listed) ORDER BY id FOR UPDATE"""
 
 # A first outcome starts the window of the next step, $3 gives its length for each step; a failure is looked at now.
 SET_FIRST_LOOKS = f"""
 UPDATE recipient SET next_check_at = looks.at FROM (
     SELECT d.recipient_id,
-           min(CASE WHEN o.state IN (20, 30, 35, 50) THEN CAST($2 AS bigint) ELSE o.at + w.length END) AS at
+           min(CASE WHEN o.state IN (20, 30, 35, 45, 50) THEN CAST($2 AS bigint) ELSE o.at + w.length END) AS at
     FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id JOIN recipient r ON r.id = d.recipient_id
     JOIN ROWS($3: message_id int, step int, length bigint) AS w ON w.message_id = r.message_id AND w.step = r.step
-    WHERE o.state > d.state AND (d.state = 0 OR o.state IN (20, 30, 35, 50)) GROUP BY d.recipient_id) AS looks
+    WHERE o.state > d.state AND (d.state = 0 OR o.state IN (20, 30, 35, 45, 50)) GROUP BY d.recipient_id) AS looks
 WHERE recipient.id = looks.recipient_id AND (recipient.next_check_at IS NULL OR recipient.next_check_at > looks.at)"""
 
 MOVE_DELIVERIES = f"""
@@ -290,7 +290,7 @@ UPDATE delivery SET state = o.state, reason = o.reason, code = o.code, words = o
                         ELSE delivery.submitted_at END,
     delivered_at = CASE WHEN o.state >= 60 THEN coalesce(delivery.delivered_at, o.at) END,
     clicked_at = CASE WHEN o.state = 70 THEN o.at END,
-    failed_at = CASE WHEN o.state IN (20, 30, 35, 50) THEN o.at ELSE delivery.failed_at END
+    failed_at = CASE WHEN o.state IN (20, 30, 35, 45, 50) THEN o.at ELSE delivery.failed_at END
 FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state > delivery.state"""
 
 NOTE_REFUSALS = f"""

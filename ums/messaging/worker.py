@@ -10,6 +10,7 @@ from ums.messaging.drain import drain, sweep
 from ums.messaging.engine import Engine, log_failure, running
 from ums.messaging.inquire import inquire
 from ums.messaging.retention import keep_house
+from ums.messaging.take_back import keep_taking_back
 from ums.settings import Settings
 from ums.vocabulary import Clock, Priority
 
@@ -43,7 +44,8 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         threads={lane.name.lower(): number for lane, number in threads.items()},
         capacity=engine.capacity,
     )
-    rounds = [asyncio.create_task(each) for each in (sweep(engine, lanes), inquire(engine), keep_house(engine))]
+    loops = (sweep(engine, lanes), inquire(engine), keep_house(engine), keep_taking_back(engine))
+    rounds = [asyncio.create_task(each) for each in loops]
     try:
         while not engine.stopping.is_set():
             await asyncio.wait(rounds, timeout=1)

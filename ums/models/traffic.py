@@ -52,6 +52,8 @@ class Message(Model):
     recipients = fields.BigIntField(default=0)
     deliveries = fields.BigIntField(default=0)
     """How many rows of each were given out: the next id is `(id << 32) + this + 1`."""
+    recalled_at: int | None = fields.BigIntField(null=True)
+    """Nothing of it is sent since then."""
 
     class Meta:
         table = "message"
@@ -152,10 +154,21 @@ class Batch(Model):
     """When the provider is asked what became of it, where it must be asked. Null: it need not be, or no longer."""
     asked = fields.SmallIntField(db_default=0)
     """How often it was."""
+    recall_at: int | None = fields.BigIntField(null=True)
+    """Its message was recalled: when a worker must next see to it. It is never claimed to be sent again."""
+    recall_tries = fields.SmallIntField(db_default=0)
+    recalled_at: int | None = fields.BigIntField(null=True)
+    """When it was known what came of that."""
+    recall_verdict = fields.CharField(20, db_default="")
+    """A `RecallVerdict` value; empty until then, and where nothing had been sent."""
+    recall_code = fields.CharField(40, db_default="")
+    recall_words = fields.TextField(db_default="")
+    """What the provider said to it."""
 
     class Meta:
         table = "batch"
         indexes = (
+            IndexWhere(fields=("recall_at",), name="batch_recall", where="recall_at IS NOT NULL"),
             IndexWhere(fields=("ask_at",), name="batch_ask", where="ask_at IS NOT NULL"),
             IndexWhere(fields=("priority", "turn_at"), name="batch_turn", where="done_at IS NULL"),
             IndexWhere(fields=("delivery_channel", "lease_until"), name="batch_leased", where="done_at IS NULL"),
