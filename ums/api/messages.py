@@ -1,6 +1,7 @@
 """Messages read back: `message`, `messages`, `lifecycle`."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 
 import strawberry
@@ -11,7 +12,7 @@ from ums.api.recalled import DeliveryChannelRecall, Recall
 from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, number, position
 from ums.messaging import history, recall
 from ums.messaging.recall import RecallOutcome
-from ums.vocabulary import MessageState, Priority, State
+from ums.vocabulary import ChannelType, MessageState, Priority, State
 
 
 @strawberry.type(description="How many came how far; each number contains those after it.")
@@ -136,6 +137,13 @@ class Message:
         return Recall(at=moment(self.row.recalled_at), delivery_channels=found)
 
 
+@strawberry.enum(description="How an audience was given.")
+class AudienceKind(Enum):
+    BROADCAST = "broadcast"
+    USERS = "users"
+    ADDRESSES = "addresses"
+
+
 @strawberry.input(description="What is left out does not narrow.")
 class MessageFilter:
     state: MessageState | None = None
@@ -143,8 +151,16 @@ class MessageFilter:
     template: str | None = None
     policy: str | None = None
     send_no: str | None = None
+    owner: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+    send_from: datetime | None = None
+    send_before: datetime | None = None
+    scheduled: bool | None = strawberry.field(default=None, description="Accepted for later, or to be sent at once.")
+    from_template: bool | None = None
+    type: ChannelType | None = strawberry.field(default=None, description="It has content of this type.")
+    audience: AudienceKind | None = None
+    delivery_channel: str | None = strawberry.field(default=None, description="One of its steps goes out there.")
 
 
 @strawberry.type
@@ -223,8 +239,10 @@ class MessagesQuery:
         after: str | None = None,
     ) -> Connection[Message]:
         name = info.context.channel["name"]
-        narrowed = _narrowed(narrow or MessageFilter())
-        rows = await history.page(name, first=limited(first), before_id=position(after), filters=narrowed)
+        given = narrow or MessageFilter()
+        rows = await history.page(
+            name, first=limited(first), before_id=position(after), filters=_narrowed(given), sought=_sought(given)
+        )
         return connection([(row.id, Message.of(row)) for row in rows], first)
 
     @strawberry.field(description="`target` is a userId or a direct address.")
@@ -235,7 +253,8 @@ class MessagesQuery:
 
 async def _own(info: Info, message_id: str) -> models.Message | None:
     """The message, if it is the calling Channel's; another's is as if it were not there."""
-    return await models.Message.get_or_none(id=number(message_id), channel=info.context.channel["name"])
+    own = {"channel": info.context.channel["name"], "deleted_at": None}
+    return await models.Message.get_or_none(id=number(message_id), **own)
 
 
 def _narrowed(given: MessageFilter) -> history.Filters:
@@ -245,7 +264,20 @@ def _narrowed(given: MessageFilter) -> history.Filters:
         "template": given.template,
         "policy": given.policy,
         "send_no": given.send_no,
+        "owner": given.owner,
         "created_at__gte": milliseconds(given.created_from) if given.created_from else None,
         "created_at__lt": milliseconds(given.created_before) if given.created_before else None,
+        "send_at__gte": milliseconds(given.send_from) if given.send_from else None,
+        "send_at__lt": milliseconds(given.send_before) if given.send_before else None,
     }
     return {name: value for name, value in same.items() if value is not None}
+
+
+def _sought(given: MessageFilter) -> history.Sought:
+    return history.Sought(
+        scheduled=given.scheduled,
+        from_template=given.from_template,
+        type=given.type,
+        audience=given.audience.value if given.audience else "",
+        delivery_channel=given.delivery_channel or "",
+    )

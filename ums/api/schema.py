@@ -31,6 +31,7 @@ from ums.api.lists import ListsMutation, ListsQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.recall import RecallMutation
+from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
 from ums.api.switches import SwitchesMutation
 from ums.api.words import Context
@@ -47,7 +48,9 @@ class Query(MessagesQuery, DirectoryQuery, ListsQuery, ConfigQuery):
 
 
 @strawberry.type
-class Mutation(SendingMutation, RecallMutation, PeopleMutation, ListsMutation, SwitchesMutation):
+class Mutation(
+    SendingMutation, RecallMutation, ScheduledMutation, PeopleMutation, ListsMutation, SwitchesMutation
+):
     """What shall happen."""
 
 

@@ -111,8 +111,8 @@ class SendingMutation:
 
 def _request(given: SendMessageInput) -> SendRequest:
     return SendRequest(
-        audience=_audience(given.audience),
-        content=_content(given.body.content) if given.body.content else None,
+        audience=read_audience(given.audience),
+        content=read_content(given.body.content) if given.body.content else None,
         template=given.body.template.name if given.body.template else "",
         variables={}
         if not given.body.template or given.body.template.variables is None
@@ -129,7 +129,7 @@ def _request(given: SendMessageInput) -> SendRequest:
     )
 
 
-def _audience(given: AudienceInput) -> dict[str, Any]:
+def read_audience(given: AudienceInput) -> dict[str, Any]:
     if given.users:
         return {"users": {"userIds": given.users.user_ids, "tags": given.users.tags, "segment": given.users.segment}}
     if given.addresses:
@@ -142,7 +142,7 @@ def _audience(given: AudienceInput) -> dict[str, Any]:
     return {"broadcast": True} if given.broadcast else {"users": {}}
 
 
-def _content(given: ContentInput) -> dict[str, Any]:
+def read_content(given: ContentInput) -> dict[str, Any]:
     found = {
         ChannelType.APP: given.app,
         ChannelType.WECHAT_OA: given.wechat_oa,

@@ -23,6 +23,8 @@ class SendRequest:
     audience: Mapping[str, Any]
     content: Mapping[str, Any] | None = None
     """`{channel type: content}`; or else `template` and `variables`."""
+    made_from: str = ""
+    """The Template that `content` was made from, when an earlier message is sent again."""
     template: str = ""
     variables: Any = field(default_factory=dict)
     policy: str = ""
@@ -57,7 +59,7 @@ class Draft:
         return Message(
             channel=self._channel["name"], revision=self._snapshot.revision, created_at=now,
             priority=int(request.priority), state=MessageState.WAITING.value, audience=audience, content=content,
-            template=request.template, policy=request.policy, steps=steps, send_no=request.send_no,
+            template=request.template or request.made_from, policy=request.policy, steps=steps, send_no=request.send_no,
             owner=request.owner, idempotency_key=request.idempotency_key, send_at=send_at, due_at=send_at,
         )  # fmt: skip
 

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tortoise.expressions import RawSQL
+from tortoise.queryset import QuerySet
+
 from ums.database import connection, fetch, rows
 from ums.messaging.counts import USERS
 from ums.models import Delivery, Message
-from ums.vocabulary import State
+from ums.vocabulary import ChannelType, State
 
 _LOSS_STAGES = {
     State.LOST: "planned to effective",
@@ -118,9 +121,43 @@ AttemptRow = dict[str, Any]
 """A row of `Attempt` with its batch's `request_key`."""
 
 
-async def page(channel: str, *, first: int, before_id: int | None, filters: Filters) -> list[Message]:
+@dataclass(frozen=True)
+class Sought:
+    """What a list of messages is narrowed to, beyond plain columns."""
+
+    scheduled: bool | None = None
+    """Whether it was accepted for later."""
+    from_template: bool | None = None
+    type: ChannelType | None = None
+    """It has content of that type."""
+    audience: str = ""
+    """`broadcast`, `users` or `addresses`."""
+    delivery_channel: str = ""
+    """One of its steps goes out there."""
+
+    def narrow(self, found: QuerySet[Message]) -> QuerySet[Message]:
+        if self.scheduled is not None:
+            ahead = {"ahead__gt": 0} if self.scheduled else {"ahead__lte": 0}
+            found = found.annotate(ahead=RawSQL("send_at - created_at")).filter(**ahead)
+        if self.from_template is not None:
+            found = found.exclude(template="") if self.from_template else found.filter(template="")
+        if self.type:
+            found = found.annotate(said=RawSQL(f"content -> '{self.type.value}'")).filter(said__isnull=False)
+        if self.audience:
+            found = found.annotate(meant=RawSQL("CAST(audience AS text)")).filter(
+                meant__contains=f'{{"{self.audience}"'
+            )
+        if self.delivery_channel:
+            named = found.annotate(ways=RawSQL("CAST(steps AS text)"))
+            found = named.filter(ways__contains=f'"{self.delivery_channel}"')
+        return found
+
+
+async def page(
+    channel: str, *, first: int, before_id: int | None, filters: Filters, sought: Sought | None = None
+) -> list[Message]:
     """The newest messages of a Channel below `before_id`, one more than `first` if there are more."""
-    found = Message.filter(channel=channel, **filters)
+    found = (sought or Sought()).narrow(Message.filter(channel=channel, deleted_at__isnull=True, **filters))
     if before_id is not None:
         found = found.filter(id__lt=before_id)
     return await found.order_by("-id").limit(first + 1)

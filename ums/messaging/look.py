@@ -61,7 +61,8 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
     async with transaction() as tx:
         messages = await _held(tx, ids)
         ended = [m for m in messages if m.recalled_at is not None]
-        pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in messages if m not in ended}
+        going = [m for m in messages if m not in ended and m.due_at is not None and m.due_at <= now]
+        pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in going}
         out = FanOut(tx, pinned, newest, now)
         moving = [each for each in pinned.values() if each.message.expanded]
         await expand(out, _beginning(pinned.values(), newest), newest)
@@ -70,11 +71,11 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         for message in ended:
             await stop(out, message)
         await execute(tx, statements.KEEP_EXPANSIONS, rows(map(_kept, messages)))
-        if policies := [[m.id] for m in messages if m.expanded and len(m.steps) > 1 and m not in ended]:
+        if policies := [[m.id] for m in going if m.expanded and len(m.steps) > 1]:
             await execute(tx, statements.NEXT_DUE, rows(policies))
         await out.counted()
     # What has deliveries is settled when the last of them is.
-    await settle([m.id for m in messages if moving or not m.deliveries])
+    await settle([m.id for m in messages if moving or ended or not m.deliveries])
 
 
 async def _held(tx: BaseDBAsyncClient, ids: Sequence[int]) -> list[Message]:

@@ -60,6 +60,8 @@ async def _rest(engine: Engine, seconds: float) -> None:
 async def expire(engine: Engine, most: int = 5_000) -> int:
     """One step, one short transaction: at most so many rows that are too old; how many it removed, 0 at the end."""
     now = engine.clock()
+    if removed := await _remove_deleted(most):
+        return removed
     days = _days(await engine.snapshots.newest())
     for row in await fetch(connection(), _CHANNELS):
         channel = row["channel"]
@@ -102,6 +104,12 @@ async def _locked(tx: BaseDBAsyncClient, over: _Over, ids: Sequence[int]) -> Row
     return await fetch(tx, _LOCKED.format(over=_OVER), *over, rows([n] for n in ids))
 
 
+async def _remove_deleted(most: int) -> int:
+    """Of messages that their Channel deleted."""
+    async with transaction() as tx:
+        return await _remove(tx, await fetch(tx, _DELETED, max(1, most // _BESIDE)), most)
+
+
 async def _remove(tx: BaseDBAsyncClient, expired: Rows, most: int) -> int:
     """Rows of these messages, oldest messages first, until they are gone or so many rows are; how many."""
     fitting = sum(total <= most for total in accumulate(row["size"] + _BESIDE for row in expired))
@@ -142,6 +150,10 @@ WHERE (channel, id) > ($1, $4) AND (channel, id) <= ($1, 2147483647) ORDER BY ch
 _LOCKED = """
 SELECT id, recipients + deliveries AS size FROM message
 WHERE id IN (SELECT id FROM ROWS($4: id int) AS listed) AND {over} ORDER BY id FOR UPDATE SKIP LOCKED"""
+
+_DELETED = """
+SELECT id, recipients + deliveries AS size FROM message WHERE deleted_at IS NOT NULL
+ORDER BY deleted_at LIMIT $1 FOR UPDATE SKIP LOCKED"""
 
 _BELONGS = (
     ("attempt", "batch b ON b.message_id = listed.id JOIN attempt gone ON gone.batch_id = b.id"),

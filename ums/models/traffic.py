@@ -54,6 +54,8 @@ class Message(Model):
     """How many rows of each were given out: the next id is `(id << 32) + this + 1`."""
     recalled_at: int | None = fields.BigIntField(null=True)
     """Nothing of it is sent since then."""
+    deleted_at: int | None = fields.BigIntField(null=True)
+    """Its Channel sees it no more since then, and its rows are about to go."""
 
     class Meta:
         table = "message"
@@ -62,6 +64,7 @@ class Message(Model):
             IndexWhere(fields=("priority", "due_at"), name="message_due", where="due_at IS NOT NULL"),
             Index(fields=("channel", "id"), name="message_history"),
             IndexWhere(fields=("id",), name="message_sending", where="state = 'sending'"),
+            IndexWhere(fields=("deleted_at",), name="message_deleted", where="deleted_at IS NOT NULL"),
         )
 
 

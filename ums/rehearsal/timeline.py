@@ -49,7 +49,7 @@ def aligned(lines: Sequence[tuple[str, ...]], *, marked: bool = False) -> str:
     text = []
     for line in lines:
         cells = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        text.append(f"{'>' if marked and _differs(line) else ' '} {cells}" if marked else f"  {cells}")
+        text.append(f"{'>' if _differs(line) else ' '} {cells}" if marked else f"  {cells}")
     return "\n".join(text)
 
 
