@@ -16,6 +16,7 @@ from ums.database import Rows, connection, fetch
 from ums.errors import SecretMissing
 from ums.platforms import PLATFORMS
 from ums.providers import providers
+from ums.sensitive import WordSearch, WordSearches
 from ums.settings import SecretRef, Settings, unseal
 from ums.vocabulary import ChannelType, Clock
 
@@ -49,6 +50,8 @@ class Snapshot:
     sealed: Mapping[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     """Secrets that UMS made, still encrypted, by kind, name and path."""
     drift: tuple[Drift, ...] = ()
+    searches: WordSearches = field(default_factory=WordSearches, repr=False, compare=False)
+    """For sensitive words; all snapshots of a process share them."""
     _invalid: dict[str, Mapping[Key, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def all(self, kind: str) -> Mapping[str, Body]:
@@ -70,6 +73,27 @@ class Snapshot:
 
     def policy(self, channel: str, name: str) -> Body | None:
         return self.all("SendPolicy").get(f"{channel}/{name}")
+
+    def word_search(self, channel: Body) -> WordSearch | None:
+        """For the words that no text of this Channel may contain; None when nothing is searched for.
+
+        Building one for many words takes time, and needs neither the database nor the event loop.
+        """
+        lists = self._word_lists(channel)
+        return (
+            self.searches.ready(channel["name"], lists) or self.searches.built(channel["name"], lists)
+            if lists
+            else None
+        )
+
+    def word_search_is_ready(self, channel: Body) -> bool:
+        lists = self._word_lists(channel)
+        return not lists or self.searches.ready(channel["name"], lists) is not None
+
+    def _word_lists(self, channel: Body) -> list[Body]:
+        if not channel["sensitiveWords"]:
+            return []
+        return [body for body in self.all("SensitiveWords").values() if body["channel"] == channel["name"]]
 
     def granted(self, channel: Body) -> list[str]:
         """Codes of the DeliveryChannels that this Channel may send through now, in the order of the file."""
@@ -242,7 +266,9 @@ async def read(revision: int, near: Snapshot | None = None) -> Snapshot:
         else:
             bodies[kind][row["name"]] = body
     ordered = {kind: dict(sorted(named.items())) for kind, named in bodies.items()}
-    return Snapshot(revision, dict(sorted((dict(near.bodies) | ordered).items())), await _sealed())
+    return Snapshot(
+        revision, dict(sorted((dict(near.bodies) | ordered).items())), await _sealed(), searches=near.searches
+    )
 
 
 async def _sealed() -> dict[tuple[str, str, str], str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ums import schemas
 from ums.errors import CallerRefused, Problem
+from ums.messaging.content import check
 from ums.messaging.policy import rules
 from ums.messaging.render import render, values
 from ums.models import Message
@@ -79,9 +80,7 @@ class Draft:
             content, path = {} if problems else render(template["content"], filled), "input.body.template"
         elif not content:
             self._refuse(path, "no_content", "found nothing, expected content for at least one type")
-        for kind, body in content.items():
-            for found in schemas.check(f"content/{kind}", body):
-                self._refuse(f"{path}.{kind}{found.path.removeprefix('$')}", "content_invalid", found.message)
+        self._problems += check(self._snapshot, self._channel, content, path)
         return content
 
     def _steps(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:

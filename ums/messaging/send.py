@@ -1,5 +1,6 @@
 """Accepting messages: checked, stored for good, answered; a worker does the rest."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,8 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
     if known := await _known(channel, request, fingerprint):
         return known
     snapshot = await engine.snapshots.newest()
+    if not snapshot.word_search_is_ready(channel):
+        await asyncio.to_thread(snapshot.word_search, channel)
     message = Draft(snapshot, channel, request).message(engine.clock())
     message.input_hash = fingerprint
     if await engine.together(_store, message):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.documents import Path
-from ums.reconcile import canonical, rules, rules_channel, rules_lists, rules_policy, rules_template
+from ums.reconcile import canonical, rules, rules_channel, rules_lists, rules_policy, rules_template, rules_words
 from ums.reconcile.lists import MEMBERS, WORDS, Columns
 from ums.reconcile.rules import Rule, Together
 
@@ -139,7 +139,7 @@ KINDS = (
         owned=True,
         references=(_OWNER, _KEPT_ON),
         rules=(rules.granted, rules.template_of_platform, rules.template_text),
-        together=(rules.templates_fit,),
+        together=(rules.templates_fit, rules_words.texts_clean),
     ),
     Kind(
         "Template",
@@ -148,6 +148,7 @@ KINDS = (
         references=(_OWNER,),
         rules=(rules_template.variables_declared, rules_template.variables_used, rules_template.values_fit),
         warnings=(rules_template.content_reaches,),
+        together=(rules_words.templates_clean,),
     ),
     Kind(
         "SensitiveWords",

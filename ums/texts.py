@@ -1,0 +1,76 @@
+"""The texts that people read in the content of a message: not its keys, its links, its markup or its variables."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+from ums.documents import Path
+from ums.vocabulary import PLACEHOLDER
+
+APART = "\ue000"
+"""Stands where something was that is no text, so that what is left and right of it never becomes one word."""
+
+_LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+
+_HTML_FIELDS = {("email", "text")}
+"""(content type, field) whose text is HTML."""
+
+
+_NO_TEXTS = frozenset({"platform", "msgtype"})
+"""Keys whose values are words of a provider, which nobody reads."""
+
+
+def texts(kind: str, value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every text in the content of one channel type, and where it stands; links and variables are `APART`."""
+    if isinstance(value, str):
+        read = _visible(value) if (kind, at[-1] if at else "") in _HTML_FIELDS else value
+        yield at, PLACEHOLDER.sub(APART, _LINK.sub(APART, read))
+        return
+    children = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    for key, child in children:
+        if key not in _NO_TEXTS:
+            yield from texts(kind, child, (*at, key))
+
+
+def _visible(html: str) -> str:
+    page = _Page()
+    page.feed(html)
+    page.close()
+    return "".join(page.found)
+
+
+# https://html.spec.whatwg.org/multipage/text-level-semantics.html: these stand inside a line, the others begin one.
+_INSIDE_A_LINE = frozenset(
+    ("a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "q",
+     "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr")
+)  # fmt: skip
+_SEEN_ATTRIBUTES = ("alt", "title")
+
+
+class _Page(HTMLParser):
+    """What a reader sees of HTML: `lot<b>tery</b>` is one word, two paragraphs are not."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+        self._hidden = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"script", "style"}:
+            self._hidden = tag
+        if tag not in _INSIDE_A_LINE:
+            self.found.append("\n")
+        for name, value in attrs:
+            if name in _SEEN_ATTRIBUTES and value:
+                self.found.append(f"{APART}{value}{APART}")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._hidden:
+            self._hidden = ""
+        if tag not in _INSIDE_A_LINE:
+            self.found.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.found.append(data)
