@@ -3,6 +3,7 @@
 from tests.api.conftest import Api
 from tests.api.test_sending import CONTENT, SEND
 from ums.messaging.take_back import take_back
+from ums.reconcile import reconcile
 
 UPSERT = "mutation ($users: [UserInput!]!) { upsertUsers(users: $users) { written } }"
 
@@ -164,3 +165,22 @@ async def test_what_cannot_be_recalled_comes_back_as_a_problem(api: Api) -> None
     for nobodys in ("4711", "no number", "99999999999999999999"):
         payload = (await api.asks(RECALL, id=nobodys))["recallMessage"]
         assert (payload["message"], payload["problems"][0]["code"]) == (None, "unknown_message")
+
+
+async def test_a_message_that_was_deferred_says_from_when(api: Api) -> None:
+    declared = api.engine.settings.config / "shop.yaml"
+    rule = "timeZone: UTC\ndoNotDisturb: {mode: defer, periods: [{from: '08:00', to: '09:00'}]}"
+    declared.write_text(declared.read_text().replace("[app, sms, mail]", f"[app, sms, mail]\n{rule}"))
+    await reconcile(api.engine.settings, write=True)
+    api.engine.snapshots.look_again()
+
+    payload = await api.asks(
+        "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { message { sendAt deferredFrom } } }",
+        input={
+            "audience": {"users": {"userIds": ["ann"]}},
+            "body": {"content": {"app": {"platform": "all", "notification": {"alert": "hello"}}}},
+        },
+    )
+
+    at = {"sendAt": "2027-01-15T09:00:00+00:00", "deferredFrom": "2027-01-15T08:00:00+00:00"}
+    assert payload["sendMessage"]["message"] == at

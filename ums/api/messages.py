@@ -89,6 +89,9 @@ class Message:
     send_no: str
     created_at: datetime
     send_at: datetime
+    deferred_from: datetime | None = strawberry.field(
+        description="When it was to go out, where do-not-disturb moved sendAt to the end of a period."
+    )
     content: JSON = strawberry.field(description="Rendered, by channel type.")
 
     @classmethod
@@ -97,7 +100,7 @@ class Message:
             row=row, id=strawberry.ID(str(row.id)), channel=row.channel, state=MessageState(row.state),
             failure=row.failure, priority=Priority(row.priority), revision=row.revision, template=row.template,
             policy=row.policy, owner=row.owner, send_no=row.send_no, created_at=moment(row.created_at),
-            send_at=moment(row.send_at), content=JSON(row.content),
+            send_at=moment(row.send_at), deferred_from=maybe_moment(row.deferred_from), content=JSON(row.content),
         )  # fmt: skip
 
     @strawberry.field(description="The funnel of natural persons; a direct address counts as one.")

@@ -48,9 +48,7 @@ class Query(MessagesQuery, DirectoryQuery, ListsQuery, ConfigQuery):
 
 
 @strawberry.type
-class Mutation(
-    SendingMutation, RecallMutation, ScheduledMutation, PeopleMutation, ListsMutation, SwitchesMutation
-):
+class Mutation(SendingMutation, RecallMutation, ScheduledMutation, PeopleMutation, ListsMutation, SwitchesMutation):
     """What shall happen."""
 
 

@@ -8,6 +8,7 @@ from ums import schemas
 from ums.errors import CallerRefused, Problem
 from ums.messaging.content import check
 from ums.messaging.policy import rules
+from ums.messaging.quiet import NEVER, disturbing, quiet_until
 from ums.messaging.render import render, values
 from ums.models import Message
 from ums.snapshot import Body, Snapshot, channel_type
@@ -54,14 +55,16 @@ class Draft:
         content = self._content()
         steps = self._steps(content)
         audience = {**self._audience(content), **self._filter()}
+        asked = max(request.send_at or now, now)
+        send_at = self._undisturbing(asked)
         if self._problems:
             raise CallerRefused(self._problems)
-        send_at = max(request.send_at or now, now)
         return Message(
             channel=self._channel["name"], revision=self._snapshot.revision, created_at=now,
             priority=int(request.priority), state=MessageState.WAITING.value, audience=audience, content=content,
             template=request.template or request.made_from, policy=request.policy, steps=steps, send_no=request.send_no,
             owner=request.owner, idempotency_key=request.idempotency_key, send_at=send_at, due_at=send_at,
+            deferred_from=asked if send_at > asked else None,
         )  # fmt: skip
 
     def _content(self) -> dict[str, Any]:
@@ -179,6 +182,16 @@ class Draft:
         if len(given) > most:
             message = f"found {len(given)}, at most {most} are allowed in one send; send in parts, or by tag"
             self._refuse(path, "too_many", message)
+
+    def _undisturbing(self, at: int) -> int:
+        """When it goes out, by the Channel's do-not-disturb: at this time, or at the end of the quiet time."""
+        until = quiet_until(self._channel, self._request.priority, at)
+        if until is None:
+            return at
+        if until < NEVER and self._channel["doNotDisturb"]["mode"] == "defer":
+            return until
+        self._refuse("input.sendAt", "do_not_disturb", disturbing(self._channel, at, until))
+        return at
 
     def _unknown(self, kind: str, name: str, path: str, code: str) -> None:
         channel = self._channel["name"]

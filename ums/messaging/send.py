@@ -57,7 +57,8 @@ def _row(message: Message) -> tuple[Any, ...]:
     m = message
     return (
         m.channel, m.revision, m.created_at, m.priority, m.state, m.audience, m.content, m.template, m.policy, m.steps,
-        m.send_no, m.owner, m.idempotency_key, m.input_hash, m.send_at, m.due_at,
+        m.send_no, m.owner, m.idempotency_key, m.input_hash, m.send_at, m.deferred_from,
+        m.due_at,
     )  # fmt: skip
 
 

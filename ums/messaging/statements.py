@@ -8,13 +8,13 @@ Standard SQL for SQLite and PostgreSQL, with the three extras of `ums.database.d
 
 ADD_MESSAGES = """
 INSERT INTO message (channel, revision, created_at, priority, state, failure, audience, content, template, policy,
-    steps, send_no, owner, idempotency_key, input_hash, send_at, due_at,
+    steps, send_no, owner, idempotency_key, input_hash, send_at, deferred_from, due_at,
     lease_until, lease_token, expanded, cursor, recipients, deliveries)
 SELECT channel, revision, created_at, priority, state, '', audience, content, template, policy,
-    steps, send_no, owner, idempotency_key, input_hash, send_at, due_at, 0, '', false, 0, 0, 0
+    steps, send_no, owner, idempotency_key, input_hash, send_at, deferred_from, due_at, 0, '', false, 0, 0, 0
 FROM ROWS($1: channel text, revision int, created_at bigint, priority int, state text, audience jsonb, content jsonb, \
 template text, policy text, steps jsonb, send_no text, owner text, idempotency_key text, input_hash text, \
-send_at bigint, due_at bigint) AS given WHERE true
+send_at bigint, deferred_from bigint, due_at bigint) AS given WHERE true
 ON CONFLICT (channel, idempotency_key) DO NOTHING RETURNING id, channel, idempotency_key"""
 
 # --- expand: who is meant -------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ class Message(Model):
     input_hash = fields.CharField(64, default="")
 
     send_at = fields.BigIntField()
+    deferred_from: int | None = fields.BigIntField(null=True)
+    """When it was to go out, where its Channel's do-not-disturb moved `send_at` to the end of a period."""
     due_at: int | None = fields.BigIntField(null=True)
     """When a worker must next look at it: to expand its audience, or to take policy steps. Null: nothing to do."""
     lease_until = fields.BigIntField(default=0)
