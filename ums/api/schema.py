@@ -34,6 +34,7 @@ from ums.api.recall import RecallMutation
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
 from ums.api.switches import SwitchesMutation
+from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
 from ums.errors import SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
@@ -43,7 +44,7 @@ log = structlog.get_logger()
 
 
 @strawberry.type
-class Query(MessagesQuery, DirectoryQuery, ListsQuery, ConfigQuery):
+class Query(MessagesQuery, DirectoryQuery, ListsQuery, TemplatesQuery, ConfigQuery):
     """What is and what was."""
 
 

@@ -78,7 +78,7 @@ class Draft:
                 return {}
             if self._invalid("Template", request.template, "input.body.template.name", "template_invalid"):
                 return {}
-            filled, problems = values(template, request.variables)
+            filled, problems = values(template, request.variables, "input.body.template.variables")
             self._problems += problems
             content, path = {} if problems else render(template["content"], filled), "input.body.template"
         elif not content:

@@ -48,7 +48,7 @@ def disturbing(channel: Body, at: int, until: int) -> str:
 
 
 def _within(at: int, period: Body, zone: ZoneInfo) -> bool:
-    now, begin, end = f"{_local(at, zone):%H:%M}", period["from"], period["to"]
+    now, begin, end = f"{_local(at, zone):%H:%M}", str(period["from"]), str(period["to"])
     return begin <= now < end if begin < end else now >= begin or now < end
 
 

@@ -4,18 +4,23 @@ import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from ums.errors import Problem
 from ums.snapshot import Body
+from ums.variables import misfit
 from ums.vocabulary import PLACEHOLDER
 
 _HTML_FIELDS = {("email", "text")}
 """Where a value must not be able to bring markup of its own: (content type, field)."""
 
 
-def values(template: Body, given: Any) -> tuple[dict[str, str], list[Problem]]:
-    """The text of every declared variable, from what was given or its default, and what is wrong with it."""
+def values(template: Body, given: Any, path: str) -> tuple[dict[str, str], list[Problem]]:
+    """The text of every declared variable, from what was given or its default, and what is wrong with it.
+
+    `path` is where the values stand in the input.
+    """
     declared: Mapping[str, Any] = template["variables"]
-    path = "input.body.template.variables"
     if not isinstance(given, Mapping):
         message = f"found {type(given).__name__}, expected an object of variable names and values"
         return {}, [Problem(path=path, code="invalid_variables", message=message)]
@@ -34,7 +39,18 @@ def values(template: Body, given: Any) -> tuple[dict[str, str], list[Problem]]:
         for name in declared
         if name not in filled
     ]
+    problems += [
+        Problem(path=f"{path}.{name}", code="invalid_variable", message=wrong)
+        for name, value in given.items()
+        if name in declared and (wrong := _misfit(value, declared[name]))
+    ]
     return {name: str(value) for name, value in filled.items()}, problems
+
+
+def _misfit(value: Any, variable: Mapping[str, Any]) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return f"found {orjson.dumps(value).decode()[:40]}, expected text or a number"
+    return misfit(str(value), variable)
 
 
 def render(content: Mapping[str, Any], filled: Mapping[str, str]) -> dict[str, Any]:

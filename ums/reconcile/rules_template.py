@@ -1,13 +1,13 @@
 """What a schema cannot say about a Template."""
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator
 from typing import Any
 
 from ums.documents import Path
 from ums.reconcile.rules import Bodies, Body, Breach, platform
 from ums.schemas import did_you_mean
+from ums.variables import misfit
 from ums.vocabulary import PLACEHOLDER
 
 
@@ -33,7 +33,7 @@ def values_fit(template: Body, _: Bodies) -> Iterator[Breach]:
     """Defaults and examples are values that a send might give."""
     for name, variable in template["variables"].items():
         for which in ("default", "example"):
-            if which in variable and (wrong := _misfit(variable[which], variable)):
+            if which in variable and (wrong := misfit(variable[which], variable)):
                 yield ("variables", name, which), wrong
 
 
@@ -48,31 +48,6 @@ def content_reaches(template: Body, bodies: Bodies) -> Iterator[Breach]:
         if kind not in types and None not in found:
             message = f"Channel {template['channel']} is granted no DeliveryChannel of type {kind}: nobody gets this"
             yield ("content", kind), message
-
-
-def _misfit(value: str, variable: Mapping[str, Any]) -> str:
-    most = variable.get("maxLength", len(value))
-    if len(value) > most:
-        return f"found {len(value)} characters, expected at most {most}, the variable's maxLength"
-    expected = _FORMS.get(variable["type"])
-    if expected and not re.fullmatch(expected[0], value):
-        return f"found {value!r}, expected {expected[1]}"
-    return "" if variable["type"] != "date" or _is_date(value) else f"found {value!r}, which is no day of the calendar"
-
-
-_FORMS = {
-    "number": (r"-?[0-9]+(?:\.[0-9]+)?", "a number, as in 12 or 9.50"),
-    "url": (r"https?://[^\s/]+\S*", "a URL that begins with http:// or https://"),
-    "date": (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "a date, as in 2026-11-23"),
-}
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _placeholders(value: Any, at: Path) -> Iterator[tuple[Path, str]]:
