@@ -53,18 +53,25 @@ class Engine:
     said: dict[int, Said] = field(default_factory=dict)
     """By message id: what was read lately."""
     _timers: dict[Priority, asyncio.TimerHandle] = field(default_factory=dict)
+    _waking: dict[Priority, asyncio.Task[None]] = field(default_factory=dict)
     _rounds: dict[Any, Together[Any, Any]] = field(default_factory=dict)
 
-    def wake_later(self, lane: Priority, ms: int) -> None:
-        """This process wakes the lane then; the sweeper would too, but only every second."""
-        loop = asyncio.get_running_loop()
+    def wake_later(self, lane: Priority, ms: int = 0) -> None:
+        """This process wakes the lane then, and nobody waits for it: the sweeper would too, but only every second."""
         if lane in self._timers:
             self._timers[lane].cancel()
-        self._timers[lane] = loop.call_later(ms / 1000, lambda: loop.create_task(self.lanes.wake(lane)))
+        self._timers[lane] = asyncio.get_running_loop().call_later(ms / 1000, self._wake, lane)
 
-    def forget_timers(self) -> None:
+    def _wake(self, lane: Priority) -> None:
+        if lane not in self._waking:  # the broker may be slow or away
+            self._waking[lane] = asyncio.create_task(self.lanes.wake(lane))
+            self._waking[lane].add_done_callback(lambda _: self._waking.pop(lane))
+
+    async def forget_wakes(self) -> None:
+        """Of a process that ends."""
         for timer in self._timers.values():
             timer.cancel()
+        await asyncio.gather(*self._waking.values(), return_exceptions=True)
 
     async def together(self, work: "Work[T, R]", item: T) -> R:
         """What `work` returns for `item`, done in one go with what others ask of it at the same time."""
@@ -97,6 +104,6 @@ async def running(
             try:
                 yield engine
             finally:
-                engine.forget_timers()
+                await engine.forget_wakes()
     finally:
         lanes.close()

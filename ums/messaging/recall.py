@@ -44,7 +44,7 @@ async def recall(engine: Engine, channel: str, message_id: int) -> Message:
     if problem:
         raise CallerRefused([problem])
     message = await Message.get(id=message_id)
-    await engine.lanes.wake(Priority(message.priority))
+    engine.wake_later(Priority(message.priority))
     return message
 
 

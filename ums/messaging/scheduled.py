@@ -29,7 +29,7 @@ async def update(engine: Engine, channel: Body, message_id: int, changes: Change
             if name not in KEPT:
                 setattr(message, name, value)
         await message.save(using_db=tx)
-    await engine.lanes.wake(Priority(message.priority))
+    engine.wake_later(Priority(message.priority))
     return message
 
 

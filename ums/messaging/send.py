@@ -48,7 +48,7 @@ async def _store(engine: Engine, messages: Sequence[Message]) -> list[bool]:
         taken.append(found is not None)
         message.id = found or 0
     for lane in {Priority(message.priority) for message in messages}:
-        await engine.lanes.wake(lane)
+        engine.wake_later(lane)
     return taken
 
 

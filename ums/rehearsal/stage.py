@@ -108,7 +108,7 @@ async def stage(bodies: Mapping[str, Mapping[str, Body]]) -> AsyncIterator[Stage
         try:
             yield Stage(engine, time, script, declared)
         finally:
-            engine.forget_timers()
+            await engine.forget_wakes()
 
 
 _TABLES = (
