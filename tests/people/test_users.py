@@ -1,11 +1,13 @@
 """Uploading people: what is written, and what is refused."""
 
+import phonenumbers
 import pytest
+from email_validator import EmailNotValidError, validate_email
 
 from tests.shop import Time
 from ums.database import connection, fetch
 from ums.errors import CallerRefused
-from ums.people.users import Bindings, Scope, Upload, upsert
+from ums.people.users import Bindings, Scope, Upload, read_address, upsert
 from ums.settings import Settings
 from ums.vocabulary import ChannelType
 
@@ -75,7 +77,7 @@ async def test_one_phone_for_all_and_one_for_the_channel(database: Settings) -> 
             Upload("a", set=Bindings((), ((SMS, "all", ["12"]),))),
             "invalid_address",
             "users[0].set.addresses[0]",
-            "'12' is no possible phone number",
+            "'12': this is no possible phone number",
         ),
         (
             Upload("a", set=Bindings((), ((EMAIL, "all", ["ann@"]),))),
@@ -143,3 +145,33 @@ async def test_the_same_person_twice_in_one_upload_is_a_problem(sqlite_database:
 
     assert (written, problem.code, problem.path) == (1, "duplicate_user", "users[1].userId")
     assert await addresses() == [("ann", "sms", "all", "+8613800000001")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *((SMS, value) for value in ("13800000001", "+8613800000001", "8613800000001", "12345678901", "138 0000 0001")),
+        *((SMS, value) for value in ("+4930123456", "1380000000", "138000000012", "", "１３８００００0001")),  # noqa: RUF001
+        *((EMAIL, value) for value in ("a@Example.com", "a.b+c@example.com", "a..b@example.com", ".a@example.com")),
+        *((EMAIL, value) for value in ("a@localhost", "a@b", "a@-b.com", "a@b..com", f"{'a' * 65}@example.com")),
+        *(
+            (EMAIL, value)
+            for value in ("a@" + "b" * 64 + ".com", "标@example.com", "a@标.com", "a@x.test", "a@[1.2.3.4]")
+        ),
+        *((EMAIL, value) for value in ("a@" + "b." * 89 + "com", "A_B-c@EXAMPLE.CO.UK", "a@1.2.3.4", "a@b.c1")),
+    ],
+)
+def test_the_short_way_of_reading_an_address_is_the_librarys(kind: ChannelType, value: str) -> None:
+    try:
+        if kind is EMAIL:
+            expected = validate_email(value, check_deliverability=False).normalized
+        else:
+            number = phonenumbers.parse(value, "CN")
+            possible = phonenumbers.is_possible_number(number)
+            expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if possible else ""
+    except (EmailNotValidError, phonenumbers.NumberParseException):
+        expected = ""
+
+    read, problems = read_address(kind, value, "")
+
+    assert ("" if problems else read) == expected

@@ -151,6 +151,17 @@ async def execute_many(on: BaseDBAsyncClient, statement: str, rows: Sequence[Seq
     await on.execute_many(dialect(statement, sqlite=is_sqlite(on)), [list(row) for row in rows])
 
 
+async def load(on: BaseDBAsyncClient, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]) -> None:
+    """Many new rows, none of which may be there: by COPY on PostgreSQL. `on` is a transaction."""
+    if is_sqlite(on):
+        names, places = ", ".join(columns), ", ".join("?" for _ in columns)
+        async with on.acquire_connection() as held:
+            await held.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", records)
+    else:
+        async with on.acquire_connection() as held:
+            await held.copy_records_to_table(table, columns=columns, records=records)
+
+
 def rows(values: Iterable[Sequence[Any]]) -> str:
     """The parameter behind `ROWS($n: ...)`: many rows in one statement."""
     return orjson.dumps(list(values), default=tuple).decode()  # it does not take named tuples for tuples
