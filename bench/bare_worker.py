@@ -1,4 +1,4 @@
-"""The least a worker on PostgreSQL can be: claim a job, post its addresses, mark it as done; 8 at a time.
+"""The least a worker on PostgreSQL can be: claim a job, post its addresses, mark it as done; two at a time.
 
 python bench/bare_worker.py <database URL> <sandbox> <epoch seconds at which to begin>
 """
@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 
 CONTENT = {"platform": "all", "notification": {"alert": "hello"}}
-AT_ONCE = 8
+AT_ONCE = 2
 TABLE = """
 DROP TABLE IF EXISTS job;
 CREATE TABLE job (id serial PRIMARY KEY, addresses text, state int DEFAULT 0);

@@ -3,9 +3,10 @@
     python bench/bench_workers.py [single messages, 500 unless given] [people, 100,000 unless given] [rounds, 1]
 
 All messages are accepted before, to be sent at one moment at which all workers are up; from that moment until the last
-one is submitted. Beside it as many bare workers (bare_worker.py) over the same addresses, which begin at one moment
-too. Read the ratio of one worker's time to that of four (target for the single messages: 3.5), and what
-the bare workers make of the same machine.
+one is submitted. Each worker makes two calls at a time (`--capacity 1`, two threads), so that the provider's latency is
+what it waits for: with more, one worker alone keeps a small machine busy. Beside it as many bare workers
+(bare_worker.py) over the same addresses, which begin at one moment too. Read the ratio of one worker's time to that of
+four (target for the single messages: 3.5), and what the bare workers make of the same machine.
 
 The servers are those of the tests: UMS_TEST_POSTGRES, where a database is made and dropped, and UMS_BENCH_REDIS, whose
 database (15 unless named) is emptied.
@@ -80,7 +81,7 @@ def ums(settings: Settings, workers: int, audiences: Sequence[object], targets: 
     before = asyncio.run(submitted(settings))
     with ExitStack() as stack:
         for _ in range(workers):
-            stack.enter_context(worker(settings))
+            stack.enter_context(worker(settings, "--capacity", "1"))
         at = asyncio.run(accepted(settings, audiences))
         time.sleep(max(0.0, at - time.time()))
         asyncio.run(submitted(settings, before + targets))

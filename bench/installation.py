@@ -114,10 +114,10 @@ def end(running: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings: Settings, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """One that looks for work already."""
     known = set(settings.root.glob("worker-*.log"))
-    with process(settings, "worker") as running:
+    with process(settings, "worker", *options) as running:
         [log] = set(settings.root.glob("worker-*.log")) - known
         until(lambda: b"worker_started" in log.read_bytes(), "the worker")
         yield running
