@@ -1,8 +1,12 @@
 """`ums people`: what the operator types, and what is said."""
 
+import io
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import xlsxwriter
 
 from tests.cli.conftest import Terminal
@@ -113,3 +117,37 @@ def test_before_the_first_apply_it_is_said_what_to_do(ums: Terminal) -> None:
         1,
         "the database has not the tables of this version of UMS; run: ums db upgrade\n",
     )
+
+
+@pytest.fixture
+def own_log() -> Iterator[None]:
+    """What a command says about the log is forgotten after the test."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("own_log")
+def test_somebody_is_forgotten_and_documents_that_still_name_him_are_said(applied: Terminal) -> None:
+    Path("people.csv").write_text("userId,sms\nu1,13800000001\n")
+    applied.run("people", "import", "people.csv")
+
+    code, said, errors = applied.run("people", "forget", "u1", "--yes")
+
+    assert (code, said) == (0, "forgotten: 1 addresses, and as recipient of 0 messages\n")
+    logged, *documents = errors.splitlines()
+    assert json.loads(logged)["event"] == "person_forgotten"
+    assert "u1" not in logged
+    assert documents == [
+        "still named in Blacklist/shop/quiet: take it out there, and apply",
+        "still named in Segment/shop/quiet: take it out there, and apply",
+    ]
+    assert applied.run("people", "forget", "u7", "--yes")[1] == (
+        "nobody is called u7, and no message was for one of that name\n"
+    )
+
+
+def test_nobody_is_forgotten_unasked(applied: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    assert applied.run("people", "forget", "u1")[0] == 130

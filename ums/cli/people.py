@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from ums.cli.service import log_to_terminal
 from ums.cli.terminal import app, installation
+from ums.messaging.forget import Forgotten, forget
 from ums.people import columns, exports, imports, lists
 from ums.people.users import Scope
 from ums.reconcile.ready import never_ran, ready
@@ -61,6 +63,29 @@ def export_people(
     """Write everybody into a spreadsheet, as an import reads it; or the members of a list."""
     number = asyncio.run(_export(installation(), file, of_list, kind))
     print(f"wrote {number} rows to {file}")
+
+
+@people.command("forget")
+def forget_person(
+    user_id: Annotated[str, typer.Argument(metavar="USERID")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a person, the addresses, and both from the history of messages; nothing brings them back."""
+    if not yes:
+        typer.confirm(f"Forget {user_id} for good?", abort=True)
+    log_to_terminal()
+    found = asyncio.run(_forget(installation(), user_id))
+    if not found.known and not found.recipients:
+        print(f"nobody is called {user_id}, and no message was for one of that name")
+    else:
+        print(f"forgotten: {found.addresses} addresses, and as recipient of {found.recipients} messages")
+    for document in found.documents:
+        print(f"still named in {document}: take it out there, and apply", file=sys.stderr)
+
+
+async def _forget(settings: Settings, user_id: str) -> Forgotten:
+    async with ready(settings):
+        return await forget(await Snapshots(system_clock).newest(), user_id, system_clock())
 
 
 async def _import(settings: Settings, file: Path, channel: str, *, atomic: bool) -> imports.Report:
