@@ -50,6 +50,8 @@ class Settings:
     people_key: str = ""
     people_secret: SecretRef | None = None
     workers: Mapping[str, int] = field(default_factory=lambda: {"high": 2, "medium": 2, "low": 2})
+    private_callbacks: bool = False
+    """Whether callbacks may go to private, loopback and link-local addresses."""
     sandbox: str = ""
     """`host:port` of a running sandbox; every DeliveryChannel is pointed at it. Empty: the real providers."""
 
@@ -100,6 +102,7 @@ def load_settings(path: Path, environ: Mapping[str, str] = os.environ, *, offlin
         people_key=people["name"] if people else "",
         people_secret=SecretRef.of(people["secret"]) if people else None,
         workers=body["workers"],
+        private_callbacks=body["callbacks"]["allowPrivate"],
         sandbox=_sandbox(environ),
     )
 

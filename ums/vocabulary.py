@@ -144,3 +144,23 @@ class MessageState(Enum):
     """Scheduled, and called off before its time."""
     RECALLED = "recalled"
     """Called back: what was not sent yet never is, and providers were asked to take back what was."""
+
+
+class Told(IntEnum):
+    """What a developer can be told of a target; the numbers are those of the reference product's callbacks."""
+
+    EFFECTIVE = 0
+    INVALID = 1
+    SUBMITTED = 2
+    REFUSED = 3
+    DELIVERED = 4
+    UNDELIVERED = 5
+    CLICKED = 6
+    RECALLED = 7
+    RECALL_FAILED = 8
+
+    @property
+    def status(self) -> str:
+        """As a Channel's `callbacks.statuses` has it."""
+        first, *rest = self.name.lower().split("_")
+        return first + "".join(word.title() for word in rest)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.accounts import accounted, at_risk
+from tests.faults.accounts import accounted
 from tests.faults.conftest import started
 from tests.faults.load import Load
 from ums.settings import Settings

@@ -4,7 +4,7 @@ import asyncio
 
 import aiohttp
 
-from tests.faults.accounts import accounted, at_risk
+from tests.faults.accounts import accounted
 from tests.faults.load import Load
 from tests.faults.servers import PostgresServer, RedisServer
 

@@ -24,6 +24,7 @@ from strawberry.extensions import (
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from ums.api.callbacks import CallbacksMutation, CallbacksQuery
 from ums.api.caller import authenticate
 from ums.api.config import ConfigQuery
 from ums.api.directory import DirectoryQuery
@@ -44,12 +45,20 @@ log = structlog.get_logger()
 
 
 @strawberry.type
-class Query(MessagesQuery, DirectoryQuery, ListsQuery, TemplatesQuery, ConfigQuery):
+class Query(MessagesQuery, DirectoryQuery, ListsQuery, TemplatesQuery, CallbacksQuery, ConfigQuery):
     """What is and what was."""
 
 
 @strawberry.type
-class Mutation(SendingMutation, RecallMutation, ScheduledMutation, PeopleMutation, ListsMutation, SwitchesMutation):
+class Mutation(
+    SendingMutation,
+    RecallMutation,
+    ScheduledMutation,
+    CallbacksMutation,
+    PeopleMutation,
+    ListsMutation,
+    SwitchesMutation,
+):
     """What shall happen."""
 
 

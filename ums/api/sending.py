@@ -64,6 +64,12 @@ class BodyInput:
 
 
 @strawberry.input
+class CallbackInput:
+    url: str | None = strawberry.field(default=None, description="One that the Channel declares; absent: its default.")
+    params: JSON | None = strawberry.field(default=None, description="Given back with every callback.")
+
+
+@strawberry.input
 class SendMessageInput:
     audience: AudienceInput
     body: BodyInput
@@ -88,6 +94,7 @@ class SendMessageInput:
     )
     owner: str | None = None
     send_no: str | None = strawberry.field(default=None, description="Your own number, given back with the message.")
+    callback: CallbackInput | None = None
 
 
 @strawberry.type
@@ -126,6 +133,7 @@ def _request(given: SendMessageInput) -> SendRequest:
         idempotency_key=given.idempotency_key,
         owner=given.owner or "",
         send_no=given.send_no or "",
+        callback={"url": given.callback.url, "params": given.callback.params} if given.callback else None,
     )
 
 

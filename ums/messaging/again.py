@@ -50,6 +50,7 @@ def request_of(message: Message, snapshot: Snapshot) -> SendRequest:
         priority=Priority(message.priority),
         owner=message.owner,
         send_no=message.send_no,
+        callback={"url": message.callback_url or None, "params": message.callback_params},
     )
 
 

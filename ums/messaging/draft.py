@@ -6,6 +6,7 @@ from typing import Any
 
 from ums import schemas
 from ums.errors import CallerRefused, Problem
+from ums.messaging import outbox
 from ums.messaging.content import check
 from ums.messaging.policy import rules
 from ums.messaging.quiet import NEVER, disturbing, quiet_until
@@ -38,6 +39,8 @@ class SendRequest:
     idempotency_key: str | None = None
     owner: str = ""
     send_no: str = ""
+    callback: Mapping[str, Any] | None = None
+    """`{"url": ..., "params": ...}`; without a URL the Channel's default address is called."""
 
 
 class Draft:
@@ -57,6 +60,7 @@ class Draft:
         audience = {**self._audience(content), **self._filter()}
         asked = max(request.send_at or now, now)
         send_at = self._undisturbing(asked)
+        callback = self._callback()
         if self._problems:
             raise CallerRefused(self._problems)
         return Message(
@@ -65,6 +69,7 @@ class Draft:
             template=request.template or request.made_from, policy=request.policy, steps=steps, send_no=request.send_no,
             owner=request.owner, idempotency_key=request.idempotency_key, send_at=send_at, due_at=send_at,
             deferred_from=asked if send_at > asked else None,
+            **callback,
         )  # fmt: skip
 
     def _content(self) -> dict[str, Any]:
@@ -132,6 +137,17 @@ class Draft:
         if not groups:
             self._refuse("input.audience.addresses", "empty_audience", "names nobody; give addresses")
         return {"addresses": [self._group(group, n, content) for n, group in enumerate(groups)]}
+
+    def _callback(self) -> dict[str, Any]:
+        """Who is told what becomes of the message, and of what; nobody where the Channel declares no callbacks."""
+        asked = self._request.callback or {}
+        if not isinstance(asked.get("params") or {}, Mapping):
+            self._refuse("input.callback.params", "invalid", "expected an object")
+        try:
+            return outbox.wanted(self._channel.get("callbacks") or {}, asked)
+        except KeyError as unknown:
+            self._refuse("input.callback.url", "unknown_callback", str(unknown.args[0]))
+            return {}
 
     def _users(self, users: Mapping[str, Any]) -> dict[str, Any]:
         path = "input.audience.users"

@@ -73,6 +73,8 @@ class FanOut:
     now: int
     cells: Counter[Cell] = field(default_factory=Counter)
     """What was added, until `counted`."""
+    lost: list[int] = field(default_factory=list)
+    """Recipients of earlier transactions whom no step reached: see outbox.add_lost."""
 
     async def counted(self) -> None:
         """Move the counters by all that was added; the last thing to do with a FanOut."""
@@ -127,6 +129,7 @@ class FanOut:
         for lost in await fetch(self.tx, statements.LOSE, listed, reason.value) if recipients else []:
             self.cells[cell(lost["message_id"], USERS, State.LOST, reason)] += 1
             self.cells[cell(lost["message_id"], USERS)] -= 1
+            self.lost.append(lost["id"])
 
     def _ways(self, takers: Sequence[Takers]) -> Iterator[tuple[Any, ...]]:
         """What goes out to whom, as statements.ADD_DELIVERIES takes it: a row for each DeliveryChannel of each step."""

@@ -12,7 +12,7 @@ import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows
-from ums.messaging import statements
+from ums.messaging import outbox, statements
 from ums.messaging.counts import Cell, count, moved
 from ums.messaging.policy import Step, steps
 from ums.vocabulary import Reason, State
@@ -53,6 +53,7 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int) -> N
     policies = {
         row["id"]: steps(orjson.loads(row["steps"])) for row in await fetch(tx, statements.LOCK_POLICIES, message_ids)
     }
+    told = bool(await fetch(tx, outbox.WANTING, message_ids))
     cells: Counter[Cell] = Counter()
     # One state after the other: a set-based update may see each delivery only once.
     for state, of_state in groupby(ordered, key=lambda entry: entry.state):
@@ -60,6 +61,8 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int) -> N
         if state is State.PLANNED:
             await execute(tx, statements.NOTE_REFUSALS, runs)
         else:
+            if told:
+                await outbox.add_moves(tx, runs, now)
             cells.update(await _move(tx, runs, policies, now))
     if policies:
         await execute(tx, statements.NEXT_DUE, rows([n] for n in policies))

@@ -8,7 +8,7 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, fetch, is_away, rows, transaction
-from ums.messaging import statements
+from ums.messaging import outbox, statements
 from ums.messaging.advance import advance
 from ums.messaging.engine import LEASE, Engine
 from ums.messaging.expand import expand, fail, is_named, unsendable
@@ -64,12 +64,16 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         going = [m for m in messages if m not in ended and m.due_at is not None and m.due_at <= now]
         pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in going}
         out = FanOut(tx, pinned, newest, now)
+        before = {m.id: m.recipients for m in messages if m.callback_url}
         moving = [each for each in pinned.values() if each.message.expanded]
         await expand(out, _beginning(pinned.values(), newest), newest)
         if moving:
             await advance(out, moving)
         for message in ended:
             await stop(out, message)
+        if before:
+            new = [((m.id << 32) + before[m.id] + 1, (m.id << 32) + m.recipients) for m in messages if m.id in before]
+            await outbox.add_lost(tx, new, out.lost, now)
         await execute(tx, statements.KEEP_EXPANSIONS, rows(map(_kept, messages)))
         if policies := [[m.id] for m in going if m.expanded and len(m.steps) > 1]:
             await execute(tx, statements.NEXT_DUE, rows(policies))

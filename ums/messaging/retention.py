@@ -160,6 +160,7 @@ _BELONGS = (
     ("batch", "batch gone ON gone.message_id = listed.id"),
     ("delivery", "delivery gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("recipient", "recipient gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
+    ("callback", "callback gone ON gone.message_id = listed.id"),
     ("message_count", "message_count gone ON gone.message_id = listed.id"),
     ("message", "message gone ON gone.id = listed.id"),
 )

@@ -9,7 +9,7 @@ import orjson
 
 from ums.database import connection, fetch, rows
 from ums.errors import CallerRefused, Problem
-from ums.messaging import statements
+from ums.messaging import outbox, statements
 from ums.messaging.draft import Draft, SendRequest
 from ums.messaging.engine import Engine
 from ums.models import Message
@@ -37,6 +37,7 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
 
 async def _store(engine: Engine, messages: Sequence[Message]) -> list[bool]:
     """Keep the messages, giving each its id; False for those whose idempotency key is taken."""
+    await outbox.know({(m.channel, m.callback_url) for m in messages if m.callback_url})
     stored = await fetch(connection(), statements.ADD_MESSAGES, rows(map(_row, messages)))
     by_key = {(row["channel"], row["idempotency_key"]): row["id"] for row in stored if row["idempotency_key"]}
     # Ids rise in the order of the rows.
@@ -57,8 +58,8 @@ def _row(message: Message) -> tuple[Any, ...]:
     m = message
     return (
         m.channel, m.revision, m.created_at, m.priority, m.state, m.audience, m.content, m.template, m.policy, m.steps,
-        m.send_no, m.owner, m.idempotency_key, m.input_hash, m.send_at, m.deferred_from,
-        m.due_at,
+        m.send_no, m.owner, m.idempotency_key, m.input_hash, m.send_at, m.deferred_from, m.due_at,
+        m.callback_url, m.callbacks, m.callback_params,
     )  # fmt: skip
 
 

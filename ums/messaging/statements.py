@@ -9,12 +9,13 @@ Standard SQL for SQLite and PostgreSQL, with the three extras of `ums.database.d
 ADD_MESSAGES = """
 INSERT INTO message (channel, revision, created_at, priority, state, failure, audience, content, template, policy,
     steps, send_no, owner, idempotency_key, input_hash, send_at, deferred_from, due_at,
-    lease_until, lease_token, expanded, cursor, recipients, deliveries)
+    callback_url, callbacks, callback_params, lease_until, lease_token, expanded, cursor, recipients, deliveries)
 SELECT channel, revision, created_at, priority, state, '', audience, content, template, policy,
-    steps, send_no, owner, idempotency_key, input_hash, send_at, deferred_from, due_at, 0, '', false, 0, 0, 0
+    steps, send_no, owner, idempotency_key, input_hash, send_at, deferred_from, due_at,
+    callback_url, callbacks, callback_params, 0, '', false, 0, 0, 0
 FROM ROWS($1: channel text, revision int, created_at bigint, priority int, state text, audience jsonb, content jsonb, \
 template text, policy text, steps jsonb, send_no text, owner text, idempotency_key text, input_hash text, \
-send_at bigint, deferred_from bigint, due_at bigint) AS given WHERE true
+send_at bigint, deferred_from bigint, due_at bigint, callback_url text, callbacks int, callback_params jsonb) AS given WHERE true
 ON CONFLICT (channel, idempotency_key) DO NOTHING RETURNING id, channel, idempotency_key"""
 
 # --- expand: who is meant -------------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ UPDATE recipient SET next_check_at = $3 WHERE id IN (
 LOSE = """
 UPDATE recipient SET state = 5, reason = $2, next_check_at = NULL
 WHERE state = 0 AND id IN (SELECT id FROM ROWS($1: id bigint) AS listed)
-AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = recipient.id) RETURNING message_id"""
+AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.recipient_id = recipient.id) RETURNING id, message_id"""
 
 LOCK_MESSAGES = "SELECT id FROM message WHERE id IN (SELECT id FROM ROWS($1: id int) AS listed) ORDER BY id FOR UPDATE"
 

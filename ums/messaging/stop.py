@@ -17,6 +17,7 @@ async def stop(out: FanOut, message: Message) -> None:
     lost = await fetch(out.tx, statements.LOSE, waiting, Reason.RECALLED.value)
     out.cells[cell(message.id, USERS, State.LOST, Reason.RECALLED)] += len(lost)
     out.cells[cell(message.id, USERS)] -= len(lost)
+    out.lost += [row["id"] for row in lost]
     more = await execute(out.tx, _LOOK_NO_MORE, waiting) + len(lost) >= CHUNK
     message.due_at = out.now if more else None
 

@@ -15,7 +15,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, fetch, rows, transaction
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.messaging import statements
+from ums.messaging import outbox, statements
 from ums.messaging.engine import Engine, log_failure
 from ums.messaging.ledger import Entry, record
 from ums.messaging.recall import RecallOutcome, takes_nothing_back
@@ -161,8 +161,16 @@ async def _conclude(engine: Engine, taken: Sequence[Taken]) -> Sequence[None]:
                 sent = await fetch(tx, _IN_STATE, part.first_id, part.last_id, int(State.SUBMITTED))
                 entries += alike(Entry(0, State.TAKEN_BACK, now, Reason.RECALLED), (row["id"] for row in sent))
         await record(tx, entries, now)
+        await outbox.add_recalls(tx, [_said(each) for each in taken if each.verdict], now)
         await execute(tx, _KEEP, rows(_kept(each, now) for each in taken))
     return [None] * len(taken)
+
+
+def _said(taken: Taken) -> tuple[Any, ...]:
+    """As outbox.add_recalls takes it."""
+    part, refused = taken.part, taken.verdict is not RecallOutcome.RECALLED
+    verdict = taken.verdict.value if taken.verdict else ""
+    return part.first_id, part.last_id, refused, verdict, taken.code[:40], taken.words[:2000]
 
 
 def _kept(taken: Taken, now: int) -> tuple[Any, ...]:

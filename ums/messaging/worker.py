@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from ums.messaging.callbacks import keep_calling
 from ums.messaging.drain import drain, sweep
 from ums.messaging.engine import Engine, log_failure, running
 from ums.messaging.inquire import inquire
@@ -44,7 +45,7 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         threads={lane.name.lower(): number for lane, number in threads.items()},
         capacity=engine.capacity,
     )
-    loops = (sweep(engine, lanes), inquire(engine), keep_house(engine), keep_taking_back(engine))
+    loops = (sweep(engine, lanes), inquire(engine), keep_house(engine), keep_taking_back(engine), keep_calling(engine))
     rounds = [asyncio.create_task(each) for each in loops]
     try:
         while not engine.stopping.is_set():

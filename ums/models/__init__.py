@@ -3,6 +3,7 @@
 A table's docstring becomes its comment in the database, and Tortoise splits DDL at semicolons: none in there, please.
 """
 
+from ums.models.callbacks import Callback, CallbackAddress
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.tokens import ProviderToken
@@ -18,7 +19,7 @@ from ums.models.traffic import (
 )
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "ListMember", "Message",
-    "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret",
-    "Tag", "User", "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
+    "ListMember", "Message", "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion",
+    "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

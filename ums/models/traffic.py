@@ -58,6 +58,12 @@ class Message(Model):
     """Nothing of it is sent since then."""
     deleted_at: int | None = fields.BigIntField(null=True)
     """Its Channel sees it no more since then, and its rows are about to go."""
+    callback_url = fields.CharField(1000, db_default="")
+    """Who is told what becomes of it; empty: nobody."""
+    callbacks = fields.IntField(db_default=0)
+    """What is told: a bit for each `Told` value."""
+    callback_params: Any = fields.JSONField(null=True)
+    """Given back with everything that is told."""
 
     class Meta:
         table = "message"
