@@ -8,7 +8,6 @@ import structlog
 
 from ums.database import connection, execute, fetch
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.messaging import statements
 from ums.messaging.deliver import Exchange
 from ums.messaging.engine import Engine, log_failure
 from ums.messaging.receipts import apply
@@ -55,7 +54,7 @@ async def ask(engine: Engine) -> None:
     """Ask about every batch whose time has come."""
     while not engine.stopping.is_set():
         now = engine.clock()
-        due = await fetch(connection(), statements.CLAIM_QUESTIONS, now, now + TURN, AT_ONCE)
+        due = await fetch(connection(), _CLAIM_QUESTIONS, now, now + TURN, AT_ONCE)
         await asyncio.gather(*(_ask(engine, batch) for batch in due))
         if len(due) < AT_ONCE:
             return
@@ -66,14 +65,14 @@ async def _ask(engine: Engine, batch: Mapping[str, int | str]) -> None:
     provider = await _connected(engine, code)
     if provider is None:
         return
-    for row in await fetch(connection(), statements.ANSWERED_AS, batch["id"]):
+    for row in await fetch(connection(), ANSWERED_AS, batch["id"]):
         try:
             await apply(engine, code, await provider.ask(row["provider_id"]))
         except (ProviderBusy, ProviderRefused, OutcomeUnknown) as error:
             log.warning("question_not_answered", delivery_channel=code, batch=batch["id"], error=str(error))
     after, asked = provider.asked_after, int(batch["asked"])
     again = engine.clock() + 1000 * (after[asked] - after[asked - 1]) if asked < len(after) else None
-    await execute(connection(), statements.KEEP_QUESTION, batch["id"], again)
+    await execute(connection(), _KEEP_QUESTION, batch["id"], again)
 
 
 async def _kept_elsewhere(engine: Engine) -> list[str]:
@@ -118,3 +117,20 @@ async def _connected(engine: Engine, code: str) -> Provider | None:
     except ProviderRefused as refused:
         log.warning("provider_not_asked", delivery_channel=code, code=refused.code, words=refused.message)
         return None
+
+
+# Whoever asks has it for himself until $2; a killed asker's turn comes again then.
+_CLAIM_QUESTIONS = """
+UPDATE batch SET ask_at = $2, asked = asked + 1
+WHERE id IN (SELECT id FROM batch WHERE ask_at IS NOT NULL AND ask_at <= $1
+             ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id, delivery_channel, first_id, last_id, asked"""
+
+ANSWERED_AS = """
+SELECT DISTINCT provider_id FROM attempt WHERE batch_id = $1 AND provider_id IS NOT NULL AND verdict = 'answered'"""
+
+# Only what is still open is worth another question.
+_KEEP_QUESTION = """
+UPDATE batch SET ask_at = CASE WHEN EXISTS (SELECT 1 FROM delivery d
+    WHERE d.id BETWEEN batch.first_id AND batch.last_id AND d.state = 40) THEN CAST($2 AS bigint) END
+WHERE id = $1"""

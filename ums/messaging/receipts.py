@@ -8,7 +8,6 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, execute_many, fetch, fetch_tuples, rows, transaction
 from ums.errors import ProviderRefused, Unauthorized
-from ums.messaging import statements
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
 from ums.providers.contract import Provider, Receipt, Report
@@ -117,9 +116,9 @@ async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Prov
 async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> tuple[list[Entry], list[Receipt]]:
     """What the receipts say of deliveries that are known, and the receipts of those that are not."""
     given = rows((n, receipt.provider_id, receipt.address) for n, receipt in enumerate(told))
-    found = await fetch_tuples(tx, statements.MATCH_BY_TARGET, given, code)
+    found = await fetch_tuples(tx, _MATCH_BY_TARGET, given, code)
     if len(found) < len(told):
-        found = [*found, *await fetch_tuples(tx, statements.MATCH_BY_BATCH, given, code)]
+        found = [*found, *await fetch_tuples(tx, _MATCH_BY_BATCH, given, code)]
     entries = [
         Entry(delivery, (r := told[n]).state, r.at, r.reason, r.code[:40], r.words[:2000])
         for n, delivery, submitted_at in found
@@ -148,3 +147,15 @@ WHERE w.delivery_channel = $1 ORDER BY w.id"""
 
 _FORGET = """
 DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed) OR received_at < $2"""
+
+# A provider's id names one target, or a whole batch in which the address names the target.
+_MATCH_BY_TARGET = """
+SELECT TUPLES(given.n, d.id, d.submitted_at)
+FROM ROWS($1: n int, provider_id text, address text) AS given JOIN delivery d ON d.provider_id = given.provider_id
+WHERE d.provider_id IS NOT NULL AND d.delivery_channel = $2 AND (given.address = '' OR d.address = given.address)"""
+
+_MATCH_BY_BATCH = """
+SELECT TUPLES(given.n, d.id, d.submitted_at) FROM ROWS($1: n int, provider_id text, address text) AS given
+JOIN attempt a ON a.provider_id = given.provider_id AND a.delivery_channel = $2 AND a.provider_id IS NOT NULL
+JOIN batch b ON b.id = a.batch_id
+JOIN delivery d ON d.address = given.address AND d.id BETWEEN b.first_id AND b.last_id"""

@@ -15,7 +15,8 @@ SELECT channel, revision, created_at, priority, state, '', audience, content, te
     callback_url, callbacks, callback_params, 0, '', false, 0, 0, 0
 FROM ROWS($1: channel text, revision int, created_at bigint, priority int, state text, audience jsonb, content jsonb, \
 template text, policy text, steps jsonb, send_no text, owner text, idempotency_key text, input_hash text, \
-send_at bigint, deferred_from bigint, due_at bigint, callback_url text, callbacks int, callback_params jsonb) AS given WHERE true
+send_at bigint, deferred_from bigint, due_at bigint, callback_url text, callbacks int, \
+callback_params jsonb) AS given WHERE true
 ON CONFLICT (channel, idempotency_key) DO NOTHING RETURNING id, channel, idempotency_key"""
 
 # --- expand: who is meant -------------------------------------------------------------------------------------------
@@ -220,24 +221,6 @@ UPDATE batch SET lease_until = 0, lease_token = '', due_at = given.due_at,
 FROM ROWS($1: id bigint, token text, due_at bigint, ask_at bigint) AS given
 WHERE batch.id = given.id AND batch.lease_token = given.token"""
 
-# --- questions to providers ------------------------------------------------------------------------------------------
-
-# Whoever asks has it for himself until $2; a killed asker's turn comes again then.
-CLAIM_QUESTIONS = """
-UPDATE batch SET ask_at = $2, asked = asked + 1
-WHERE id IN (SELECT id FROM batch WHERE ask_at IS NOT NULL AND ask_at <= $1
-             ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING id, delivery_channel, first_id, last_id, asked"""
-
-ANSWERED_AS = """
-SELECT DISTINCT provider_id FROM attempt WHERE batch_id = $1 AND provider_id IS NOT NULL AND verdict = 'answered'"""
-
-# Only what is still open is worth another question.
-KEEP_QUESTION = """
-UPDATE batch SET ask_at = CASE WHEN EXISTS (SELECT 1 FROM delivery d
-    WHERE d.id BETWEEN batch.first_id AND batch.last_id AND d.state = 40) THEN CAST($2 AS bigint) END
-WHERE id = $1"""
-
 # --- ledger ---------------------------------------------------------------------------------------------------------
 
 # A run is a range of ids that met the same fate: a thousand targets that one call submitted are one row.
@@ -304,19 +287,3 @@ SELECT message_id, delivery_channel, state, reason, number
 FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
 ON CONFLICT (message_id, delivery_channel, state, reason)
 DO UPDATE SET number = message_count.number + excluded.number"""
-
-# --- receipts -------------------------------------------------------------------------------------------------------
-
-RECEIPTS = "ROWS($1: n int, provider_id text, address text)"
-
-# A provider's id names one target, or a whole batch in which the address names the target.
-MATCH_BY_TARGET = f"""
-SELECT TUPLES(given.n, d.id, d.submitted_at)
-FROM {RECEIPTS} AS given JOIN delivery d ON d.provider_id = given.provider_id
-WHERE d.provider_id IS NOT NULL AND d.delivery_channel = $2 AND (given.address = '' OR d.address = given.address)"""
-
-MATCH_BY_BATCH = f"""
-SELECT TUPLES(given.n, d.id, d.submitted_at) FROM {RECEIPTS} AS given
-JOIN attempt a ON a.provider_id = given.provider_id AND a.delivery_channel = $2 AND a.provider_id IS NOT NULL
-JOIN batch b ON b.id = a.batch_id
-JOIN delivery d ON d.address = given.address AND d.id BETWEEN b.first_id AND b.last_id"""

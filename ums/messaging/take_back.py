@@ -15,8 +15,9 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, fetch, rows, transaction
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.messaging import outbox, statements
+from ums.messaging import outbox
 from ums.messaging.engine import Engine, log_failure
+from ums.messaging.inquire import ANSWERED_AS
 from ums.messaging.ledger import Entry, record
 from ums.messaging.recall import RecallOutcome, takes_nothing_back
 from ums.vocabulary import Reason, State
@@ -122,7 +123,7 @@ async def _ask(engine: Engine, part: Part) -> Taken:
     if not states & {State.SUBMITTED, State.DELIVERED}:
         late = RecallOutcome.UNANSWERED if State.UNKNOWN in states else RecallOutcome.TOO_LATE
         return Taken(part, late)
-    of_batch = [row["provider_id"] for row in await fetch(connection(), statements.ANSWERED_AS, part.id)]
+    of_batch = [row["provider_id"] for row in await fetch(connection(), ANSWERED_AS, part.id)]
     of_targets = [row["provider_id"] for row in await fetch(connection(), _OWN_IDS, part.first_id, part.last_id)]
     return await _recall(engine, part, [*of_batch, *of_targets])
 

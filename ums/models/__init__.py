@@ -19,7 +19,7 @@ from ums.models.traffic import (
 )
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
-    "ListMember", "Message", "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion",
-    "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "Count", "Delivery", "DeliveryChannelStatus",
+    "Effect", "ListMember", "Message", "Override", "PeopleList", "ProviderToken", "Recipient", "Resource",
+    "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip
