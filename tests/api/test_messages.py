@@ -119,6 +119,20 @@ async def test_a_lifecycle_tells_operators_what_happened_and_engineers_what_was_
     }
 
 
+async def test_a_lifecycle_tells_why_the_policy_did_what_it_did(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    body = {"template": {"name": "shipped", "variables": {"name": "you"}}}
+    message = await sent(api, body=body, policy="app-then-sms")
+    await api.works()
+    query = """query ($id: ID!) { lifecycle(messageId: $id, target: "ann") {
+      nextCheckAt why { step verdict until because } } }"""
+
+    (life,) = (await api.asks(query, id=message))["lifecycle"]
+
+    reason = "step 2 (sms) waits: app may still be delivered within 5m"
+    assert life["why"] == [{"step": 2, "verdict": "WAIT", "until": life["nextCheckAt"], "because": reason}]
+
+
 async def test_a_lifecycle_is_found_by_address_too(api: Api) -> None:
     await knows_ann_and_bob(api)
     message = await sent(api)

@@ -1,9 +1,9 @@
 """The rules of a SendPolicy said a second time, as short as they can be, for tests to hold the engine against."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ums.messaging.policy import Condition
+from ums.messaging.policy import Condition, Step
 from ums.vocabulary import State
 
 NEVER = 1 << 60
@@ -34,3 +34,14 @@ def triggered(condition: Condition, fates: Sequence[Fate], now: int, *, wait_out
         return False
     over = [now >= f.submitted + condition.within or (not wait_out and f.counts_as_failed(now)) for f in fates]
     return all(over)
+
+
+def due(step: Step, fates: Mapping[str, Sequence[Fate]], now: int) -> bool:
+    """Whether the step goes out then, to one person; `now` in ms after the send."""
+    if step.deadline is not None and now > step.deadline:
+        return False
+    if step.stop_on and any(f.reached(step.stop_on) <= now for several in fates.values() for f in several):
+        return False
+    joined = all if step.join == "all" else any
+    wait = step.wait_out_failures
+    return joined(triggered(c, fates.get(c.delivery_channel, ()), now, wait_out=wait) for c in step.conditions)

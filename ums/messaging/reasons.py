@@ -47,7 +47,7 @@ def _seen_at(row: Row, at: int) -> Seen:
     last = State(row["state"])
     failure = last if last in (*FAILED, State.RECALLED) else State.UNDELIVERED
     states = zip((State.SUBMITTED, failure, State.DELIVERED, State.CLICKED), _IN_ORDER, strict=True)
-    state = max((state for state, name in states if times[name] is not None), default=State.PLANNED)
+    state = next((state for state, name in reversed([*states]) if times[name] is not None), State.PLANNED)
     return Seen(row["delivery_channel"], state, *(times[name] for name in _TIMES))
 
 
