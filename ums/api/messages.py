@@ -14,6 +14,7 @@ from ums.messaging import history, lifecycle, recall
 from ums.messaging.policy import Verdict
 from ums.messaging.reasons import Reasoned
 from ums.messaging.recall import RecallOutcome
+from ums.messaging.statistics import means
 from ums.vocabulary import ChannelType, MessageState, Priority, State
 
 strawberry.enum(Verdict, name="PolicyVerdict", description="DUE: the step went out. ENDED: it never will.")
@@ -42,6 +43,29 @@ class DeliveryChannelFunnel:
     delivery_channel: str
     funnel: Funnel
 
+    @classmethod
+    def all(cls, numbers: history.Numbers) -> list["DeliveryChannelFunnel"]:
+        found = numbers.delivery_channels.items()
+        return [cls(delivery_channel=code, funnel=Funnel.of(funnel)) for code, funnel in found]
+
+
+@strawberry.type(description="The provider's own reason, and how often it gave it.")
+class Said:
+    code: str
+    words: str = strawberry.field(description="As it said them of one target.")
+    number: int
+
+
+@strawberry.type(description="A message's rates on a DeliveryChannel, against those of the thirty days before it.")
+class Comparison:
+    delivery_channel: str
+    delivery_rate: float | None
+    mean_delivery_rate: float | None = strawberry.field(
+        description="All delivered / all sent of the same DeliveryChannel in the same Channel."
+    )
+    click_rate: float | None
+    mean_click_rate: float | None = strawberry.field(description="All clicked / all delivered.")
+
 
 @strawberry.type(description="Targets that came no further; without a DeliveryChannel: users, lost before sending.")
 class Loss:
@@ -49,6 +73,13 @@ class Loss:
     stage: str
     reason: str
     number: int
+    said: list[Said] = strawberry.field(description="What the provider gave as its reason, the most frequent first.")
+
+    @classmethod
+    def of(cls, loss: history.Loss) -> "Loss":
+        said = [Said(code=each.code, words=each.words, number=each.number) for each in loss.said]
+        code = loss.delivery_channel or None
+        return cls(delivery_channel=code, stage=loss.stage, reason=loss.reason, number=loss.number, said=said)
 
 
 @strawberry.type
@@ -113,22 +144,24 @@ class Message:
 
     @strawberry.field(description="The funnel of addresses, per DeliveryChannel.")
     async def delivery_channels(self, info: Info) -> list[DeliveryChannelFunnel]:
+        return DeliveryChannelFunnel.all(await info.context.numbers.load(self.row.id))
+
+    @strawberry.field(description="Its rates against the usual ones.")
+    async def comparison(self, info: Info) -> list[Comparison]:
         numbers = await info.context.numbers.load(self.row.id)
-        found = numbers.delivery_channels.items()
-        return [DeliveryChannelFunnel(delivery_channel=code, funnel=Funnel.of(funnel)) for code, funnel in found]
+        return [
+            Comparison(
+                delivery_channel=each.delivery_channel, delivery_rate=each.message.delivery_rate,
+                mean_delivery_rate=each.mean.delivery_rate, click_rate=each.message.click_rate,
+                mean_click_rate=each.mean.click_rate,
+            )
+            for each in await means(self.row, numbers)
+        ]  # fmt: skip
 
     @strawberry.field
     async def losses(self, info: Info) -> list[Loss]:
         numbers = await info.context.numbers.load(self.row.id)
-        return [
-            Loss(
-                delivery_channel=loss.delivery_channel or None,
-                stage=loss.stage,
-                reason=loss.reason,
-                number=loss.number,
-            )
-            for loss in numbers.losses
-        ]
+        return [Loss.of(loss) for loss in numbers.losses]
 
     @strawberry.field
     async def deliveries(self, first: int = 100, after: str | None = None) -> Connection[Delivery]:

@@ -34,6 +34,7 @@ from ums.api.people import PeopleMutation
 from ums.api.recall import RecallMutation
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
+from ums.api.statistics import StatisticsQuery
 from ums.api.switches import SwitchesMutation
 from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 
 
 @strawberry.type
-class Query(MessagesQuery, DirectoryQuery, ListsQuery, TemplatesQuery, CallbacksQuery, ConfigQuery):
+class Query(MessagesQuery, DirectoryQuery, ListsQuery, TemplatesQuery, CallbacksQuery, StatisticsQuery, ConfigQuery):
     """What is and what was."""
 
 

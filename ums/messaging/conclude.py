@@ -14,6 +14,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, execute_many, is_away, is_crowded, rows, transaction
 from ums.messaging import limits, receipts, statements
+from ums.messaging.counts import Tally
 from ums.messaging.deliver import Exchange, Verdict
 from ums.messaging.engine import Engine
 from ums.messaging.inquire import first_question
@@ -65,12 +66,14 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
         entries = [entry for exchange in landed for entry in await _entries(tx, exchange, now)]
         await _log(tx, engine, landed, now)
         await limits.learn(tx, landed, now)
-        await record(tx, entries, now)
+        tally = Tally()
+        await record(tx, entries, now, tally)
         for code in {exchange.lease.delivery_channel for exchange in landed}:
-            await receipts.match_waiting(tx, code, _provider_ids(landed, code), now)
+            await receipts.match_waiting(tx, code, _provider_ids(landed, code), now, tally)
         released = [(*_released(exchange, now), first_question(newest, exchange, now)) for exchange in landed]
         await execute(tx, statements.RELEASE, rows(released), now)
         await execute(tx, _RECALL_TOO, rows([exchange.lease.id] for exchange in landed), now)
+        await tally.count(tx, now)
     await settle(list({exchange.lease.message_id for exchange in landed}))
 
 

@@ -1,20 +1,45 @@
-"""The counters of messages: moved in the transaction that moves the rows, read for every funnel."""
+"""The counters: moved in the transaction that moves the rows, read for every funnel, loss and statistics page."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, rows
-from ums.messaging import statements
 from ums.vocabulary import Reason, State
 
 USERS = ""
 """Stands where a DeliveryChannel's code stands, for the counters of recipients."""
 
+REQUEST = -1
+"""Stands where a state stands, for the number of messages whose audience was worked out; with USERS."""
+
+BUCKET = 900_000
+"""ms; what the counters of a Channel are kept by."""
+
+LOSSES = (State.INVALID, State.REFUSED, State.UNDELIVERED)
+"""Of a delivery; the provider may have said why."""
+
+
+class Attribution(IntEnum):
+    """Which time a counter of a Channel belongs to."""
+
+    SENT = 0
+    """When the message was sent, whenever the receipt came: keeps a funnel."""
+    HEARD = 1
+    """When we heard of it."""
+    EVER = 2
+    """None: altogether, which only grows."""
+
+
 Cell = tuple[int, str, int, str]
 """(message id, DeliveryChannel code or USERS, state, reason)."""
+
+Answer = tuple[int, str, int, str, str]
+"""A Cell and the provider's code."""
 
 
 def cell(message_id: int, code: str, state: State = State.PLANNED, reason: Reason | None = None) -> Cell:
@@ -31,8 +56,67 @@ def moved(moves: Iterable[Mapping[str, Any]]) -> Counter[Cell]:
     return cells
 
 
-async def count(tx: BaseDBAsyncClient, cells: Counter[Cell]) -> None:
+@dataclass
+class Tally:
+    """What a transaction has moved, until it is counted."""
+
+    cells: Counter[Cell] = field(default_factory=Counter)
+    answers: Counter[Answer] = field(default_factory=Counter)
+    words: dict[Answer, str] = field(default_factory=dict)
+    """What the provider said to one of them."""
+
+    def add(self, moves: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of statements.DELIVERY_MOVES."""
+        for move in moves:
+            self.cells.update(moved([move]))
+            whose = move["message_id"], move["delivery_channel"]
+            if move["old_state"] in LOSSES:
+                self.answers[*whose, move["old_state"], move["old_reason"], move["old_code"]] -= move["number"]
+            if move["new_state"] in LOSSES:
+                answer = (*whose, move["new_state"], move["new_reason"], move["new_code"])
+                self.answers[answer] += move["number"]
+                self.words[answer] = self.words.get(answer) or move["words"]
+
+    async def count(self, tx: BaseDBAsyncClient, now: int) -> None:
+        """Move the counters; the last act of a transaction."""
+        lost = sorted((*answer, self.words.get(answer, ""), n) for answer, n in self.answers.items() if n)
+        if lost:
+            await execute(tx, _MOVE_LOSSES, rows(lost))
+        await count(tx, self.cells, now)
+
+
+async def count(tx: BaseDBAsyncClient, cells: Counter[Cell], now: int) -> None:
     """Move counters; the last act of a transaction, in a fixed order, so that nobody waits long or in a circle."""
     given = sorted((*cell, number) for cell, number in cells.items() if number)
     if given:
-        await execute(tx, statements.MOVE_COUNTS, rows(given))
+        await execute(tx, _MOVE_COUNTS, rows(each for each in given if each[2] != REQUEST))
+        await execute(tx, _MOVE_CHANNEL_COUNTS, rows(given), now)
+
+
+_MOVE_COUNTS = """
+INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
+SELECT message_id, delivery_channel, state, reason, number
+FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
+ON CONFLICT (message_id, delivery_channel, state, reason)
+DO UPDATE SET number = message_count.number + excluded.number"""
+
+_MOVE_LOSSES = """
+INSERT INTO message_loss (message_id, delivery_channel, state, reason, code, words, number)
+SELECT message_id, delivery_channel, state, reason, code, words, number
+FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, code text, words text, number bigint)
+AS moved WHERE true ON CONFLICT (message_id, delivery_channel, state, reason, code)
+DO UPDATE SET number = message_loss.number + excluded.number,
+    words = CASE WHEN message_loss.words = '' THEN excluded.words ELSE message_loss.words END"""
+
+# By the time of the send, by now, and altogether; in the order of the key, so that nobody waits in a circle.
+_MOVE_CHANNEL_COUNTS = """
+INSERT INTO channel_count (channel, attribution, bucket, delivery_channel, state, reason, number)
+SELECT m.channel, w.attribution,
+       CASE w.attribution WHEN 0 THEN m.send_at / 900000 WHEN 1 THEN CAST($2 AS bigint) / 900000 ELSE 0 END AS bucket,
+       moved.delivery_channel, moved.state, moved.reason, CAST(sum(moved.number) AS bigint)
+FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved
+JOIN message m ON m.id = moved.message_id
+CROSS JOIN (SELECT 0 AS attribution UNION ALL SELECT 1 UNION ALL SELECT 2) AS w
+GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(moved.number) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (channel, attribution, bucket, delivery_channel, state, reason)
+DO UPDATE SET number = channel_count.number + excluded.number"""

@@ -78,7 +78,7 @@ class FanOut:
 
     async def counted(self) -> None:
         """Move the counters by all that was added; the last thing to do with a FanOut."""
-        await count(self.tx, self.cells)
+        await count(self.tx, self.cells, self.now)
 
     async def take(self, takers: Sequence[Takers]) -> None:
         """Each step goes out to its takers; whom it cannot reach takes the next one at once, or is lost."""

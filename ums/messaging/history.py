@@ -1,7 +1,8 @@
 """Messages read back: the funnel and the losses from the counters, and what was sent."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tortoise.expressions import RawSQL
@@ -46,12 +47,24 @@ class Funnel:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a provider gave as its reason, and how often."""
+
+    code: str
+    words: str
+    """To one of them."""
+    number: int
+
+
+@dataclass(frozen=True)
 class Loss:
     delivery_channel: str
     """Empty: users, lost before anything was sent."""
     stage: str
     reason: str
     number: int
+    said: Sequence[Said] = field(default=(), compare=False)
+    """Beside our reason the provider's own, the most frequent first."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,24 @@ async def numbers(message_ids: Sequence[int]) -> dict[int, Numbers]:
     found: dict[int, list[dict[str, Any]]] = {message_id: [] for message_id in message_ids}
     for row in await fetch(connection(), _COUNTS, rows([n] for n in message_ids)):
         found[row["message_id"]].append(row)
-    return {message_id: _numbers(of_message) for message_id, of_message in found.items()}
+    told = await fetch(connection(), _SAID, rows([n] for n in message_ids))
+    return {message_id: _with_said(message_id, of_cells(of_message), told) for message_id, of_message in found.items()}
+
+
+def _with_said(message_id: int, numbers: Numbers, told: Sequence[dict[str, Any]]) -> Numbers:
+    said: defaultdict[tuple[str, str, str], list[Said]] = defaultdict(list)
+    for row in told:
+        if row["message_id"] == message_id:
+            where = (row["delivery_channel"], _LOSS_STAGES[State(row["state"])], row["reason"])
+            said[where].append(Said(row["code"], row["words"], row["number"]))
+    losses = [replace(loss, said=said[loss.delivery_channel, loss.stage, loss.reason]) for loss in numbers.losses]
+    return replace(numbers, losses=losses)
+
+
+_SAID = """
+SELECT l.message_id, l.delivery_channel, l.state, l.reason, l.code, l.words, l.number
+FROM ROWS($1: id int) AS listed JOIN message_loss l ON l.message_id = listed.id
+WHERE l.number > 0 ORDER BY l.number DESC, l.code"""
 
 
 _COUNTS = """
@@ -77,13 +107,14 @@ FROM ROWS($1: id int) AS listed JOIN message_count c ON c.message_id = listed.id
 WHERE c.number <> 0 ORDER BY c.delivery_channel, c.state, c.reason"""
 
 
-def _numbers(cells: Sequence[dict[str, Any]]) -> Numbers:
+def of_cells(cells: Sequence[dict[str, Any]]) -> Numbers:
+    """Of rows with delivery_channel, state, reason and number, in this order."""
     codes = sorted({cell["delivery_channel"] for cell in cells} - {USERS})
     of = {code: [cell for cell in cells if cell["delivery_channel"] == code] for code in [USERS, *codes]}
     losses = [
         Loss(cell["delivery_channel"], _LOSS_STAGES[State(cell["state"])], cell["reason"], cell["number"])
         for cell in cells
-        if State(cell["state"]) in _LOSS_STAGES and not _is_users_failure(cell)
+        if cell["number"] > 0 and State(cell["state"]) in _LOSS_STAGES and not _is_users_failure(cell)
     ]
     return Numbers(_users(of[USERS]), {code: _targets(of[code]) for code in codes}, losses)
 

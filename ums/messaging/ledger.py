@@ -3,7 +3,6 @@
 A state gives way only to a higher one (`vocabulary.State`), so a repeated or late report changes nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows
 from ums.messaging import outbox, statements
-from ums.messaging.counts import Cell, count, moved
+from ums.messaging.counts import Tally, moved
 from ums.messaging.policy import Step, steps
 from ums.vocabulary import Reason, State
 
@@ -44,8 +43,11 @@ class Entry(NamedTuple):
         return int(self.state), reason, self.code, self.words, self.provider_id, self.at
 
 
-async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int) -> None:
-    """Write down what happened to any deliveries of any messages."""
+async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tally: Tally | None = None) -> None:
+    """Write down what happened to any deliveries of any messages.
+
+    Who has more to do in the transaction brings a `tally`, and counts it at the end.
+    """
     ordered = sorted(entries, key=lambda entry: (entry.state, entry.id, entry.at))
     if not ordered:
         return
@@ -54,7 +56,7 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int) -> N
         row["id"]: steps(orjson.loads(row["steps"])) for row in await fetch(tx, statements.LOCK_POLICIES, message_ids)
     }
     told = bool(await fetch(tx, outbox.WANTING, message_ids))
-    cells: Counter[Cell] = Counter()
+    moving = tally or Tally()
     # One state after the other: a set-based update may see each delivery only once.
     for state, of_state in groupby(ordered, key=lambda entry: entry.state):
         runs = rows(_runs(of_state))
@@ -63,10 +65,11 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int) -> N
         else:
             if told:
                 await outbox.add_moves(tx, runs, now)
-            cells.update(await _move(tx, runs, policies, now))
+            await _move(tx, runs, policies, now, moving)
     if policies:
         await execute(tx, statements.NEXT_DUE, rows([n] for n in policies))
-    await count(tx, cells)
+    if tally is None:
+        await moving.count(tx, now)
 
 
 def _runs(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
@@ -88,16 +91,14 @@ def _runs(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
     yield (first, last, *fate)
 
 
-async def _move(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int) -> Counter[Cell]:
-    """What moved, for the counters."""
+async def _move(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int, tally: Tally) -> None:
     # First everything that must still see the old states, the deliveries themselves last.
-    cells = moved(await fetch(tx, statements.DELIVERY_MOVES, runs))
-    cells.update(moved(await fetch(tx, statements.RECIPIENT_MOVES, runs)))
+    tally.add(await fetch(tx, statements.DELIVERY_MOVES, runs))
+    tally.cells.update(moved(await fetch(tx, statements.RECIPIENT_MOVES, runs)))
     await execute(tx, statements.MOVE_RECIPIENTS, runs)
     if policies:
         await execute(tx, statements.SET_FIRST_LOOKS, runs, now, _first_looks(policies))
     await execute(tx, statements.MOVE_DELIVERIES, runs)
-    return cells
 
 
 def _first_looks(policies: Policies) -> str:

@@ -10,13 +10,14 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from ums.database import connection, execute, fetch, is_away, rows, transaction
 from ums.messaging import outbox, statements
 from ums.messaging.advance import advance
+from ums.messaging.counts import REQUEST, USERS
 from ums.messaging.engine import LEASE, Engine
 from ums.messaging.expand import expand, fail, is_named, unsendable
 from ums.messaging.fan_out import FanOut, Pinned
 from ums.messaging.stop import stop
 from ums.models import Message
 from ums.snapshot import Snapshot
-from ums.vocabulary import Priority
+from ums.vocabulary import MessageState, Priority
 
 log = structlog.get_logger()
 
@@ -65,6 +66,7 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         pinned = {m.id: Pinned(m, await engine.snapshots.at(m.revision)) for m in going}
         out = FanOut(tx, pinned, newest, now)
         before = {m.id: m.recipients for m in messages if m.callback_url}
+        begun = [m for m in going if not m.expanded]
         moving = [each for each in pinned.values() if each.message.expanded]
         await expand(out, _beginning(pinned.values(), newest), newest)
         if moving:
@@ -77,6 +79,9 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         await execute(tx, statements.KEEP_EXPANSIONS, rows(map(_kept, messages)))
         if policies := [[m.id] for m in going if m.expanded and len(m.steps) > 1]:
             await execute(tx, statements.NEXT_DUE, rows(policies))
+        for message in begun:
+            if message.expanded or message.state == MessageState.FAILED.value:
+                out.cells[message.id, USERS, REQUEST, ""] += 1
         await out.counted()
     # What has deliveries is settled when the last of them is.
     await settle([m.id for m in messages if moving or ended or not m.deliveries])

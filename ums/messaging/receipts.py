@@ -8,6 +8,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, execute_many, fetch, fetch_tuples, rows, transaction
 from ums.errors import ProviderRefused, Unauthorized
+from ums.messaging.counts import Tally
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
 from ums.providers.contract import Provider, Receipt, Report
@@ -81,8 +82,8 @@ async def _apply(engine: Engine, posted: Sequence[tuple[str, Sequence[Receipt]]]
     return [None] * len(posted)
 
 
-async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence[str], now: int) -> None:
-    """Apply receipts that came before the answer in which the provider named these ids."""
+async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence[str], now: int, tally: Tally) -> None:
+    """Apply receipts that came before the answer in which the provider named these ids; the caller counts `tally`."""
     waiting = await fetch(tx, _WAITING, code, rows([n] for n in provider_ids)) if provider_ids else []
     if not waiting:
         return
@@ -94,7 +95,7 @@ async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence
         for row in waiting
     ]  # fmt: skip
     matched, unknown = await _match(tx, code, told)
-    await record(tx, matched, now)
+    await record(tx, matched, now, tally)
     left = set(unknown)
     found = [[row["id"]] for row, receipt in zip(waiting, told, strict=True) if receipt not in left]
     await execute(tx, _FORGET, rows(found), now - KEPT)

@@ -13,6 +13,7 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
+from ums.messaging.counts import BUCKET
 from ums.messaging.engine import Engine, log_failure
 from ums.messaging.receipts import KEPT
 from ums.snapshot import Snapshot
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 DAY = 86_400_000
 LONGEST = 60 * DAY
 """ms; the most that a Channel may ask for. It also holds for Channels that are not declared any more."""
+TOLD_APART = 100 * DAY
+"""ms; the counters of Channels are kept by the quarter of an hour for the longest history and the mean before it."""
 AGAIN = 60.0
 """Seconds after which a failure is tried again."""
 
@@ -71,7 +74,20 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
             async with transaction() as tx:
                 if removed := await _remove(tx, await _locked(tx, over, ids), most):
                     return removed
+    if folded := await _fold(now, most):
+        return folded
     return await execute(connection(), _FORGET_RECEIPTS, now - KEPT, most)
+
+
+async def _fold(now: int, most: int) -> int:
+    """Of the counters of Channels only the sum is kept of what is too old for any page; how many rows that was."""
+    async with transaction() as tx:
+        old = await fetch(tx, _OLD_COUNTS, (now - TOLD_APART) // BUCKET, most)
+        ids = rows([row["id"]] for row in old)
+        if old:
+            await execute(tx, _ADD_UP, ids)
+            await execute(tx, _FORGET_COUNTS, ids)
+    return len(old)
 
 
 class _Over(NamedTuple):
@@ -161,6 +177,7 @@ _BELONGS = (
     ("delivery", "delivery gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("recipient", "recipient gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("callback", "callback gone ON gone.message_id = listed.id"),
+    ("message_loss", "message_loss gone ON gone.message_id = listed.id"),
     ("message_count", "message_count gone ON gone.message_id = listed.id"),
     ("message", "message gone ON gone.id = listed.id"),
 )
@@ -169,6 +186,21 @@ _BELONGS = (
 _REMOVE = """
 DELETE FROM {table} WHERE id IN (
     SELECT gone.id FROM ROWS($1: id int, first_id bigint, last_id bigint) AS listed JOIN {belongs} LIMIT $2)"""
+
+# Attributions SENT and HEARD.
+_OLD_COUNTS = """
+SELECT id FROM channel_count WHERE attribution IN (0, 1) AND bucket BETWEEN 1 AND $1
+ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"""
+
+_ADD_UP = """
+INSERT INTO channel_count (channel, attribution, bucket, delivery_channel, state, reason, number)
+SELECT c.channel, c.attribution, 0, c.delivery_channel, c.state, c.reason, CAST(sum(c.number) AS bigint)
+FROM ROWS($1: id bigint) AS listed JOIN channel_count c ON c.id = listed.id
+GROUP BY c.channel, c.attribution, c.delivery_channel, c.state, c.reason ORDER BY 1, 2, 4, 5, 6
+ON CONFLICT (channel, attribution, bucket, delivery_channel, state, reason)
+DO UPDATE SET number = channel_count.number + excluded.number"""
+
+_FORGET_COUNTS = "DELETE FROM channel_count WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"
 
 _FORGET_RECEIPTS = """
 DELETE FROM waiting_receipt WHERE id IN (

@@ -230,12 +230,15 @@ at bigint)"""
 # Counted under a row lock, in the order of the ids: nobody moves them until the transaction ends, and nobody waits in a
 # circle.
 DELIVERY_MOVES = f"""
-SELECT message_id, delivery_channel, old_state, old_reason, new_state, new_reason, count(*) AS number FROM (
+SELECT message_id, delivery_channel, old_state, old_reason, old_code, new_state, new_reason, new_code,
+       max(words) AS words, count(*) AS number FROM (
     SELECT d.id >> 32 AS message_id, d.delivery_channel, d.state AS old_state, d.reason AS old_reason,
-           o.state AS new_state, o.reason AS new_reason
+           o.state AS new_state, o.reason AS new_reason,
+           CASE WHEN d.state IN (20, 30, 50) THEN d.code ELSE '' END AS old_code,
+           CASE WHEN o.state IN (20, 30, 50) THEN o.code ELSE '' END AS new_code, o.words
     FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id
     WHERE o.state > d.state ORDER BY d.id FOR UPDATE OF d) AS moving
-GROUP BY message_id, delivery_channel, old_state, old_reason, new_state, new_reason"""
+GROUP BY message_id, delivery_channel, old_state, old_reason, old_code, new_state, new_reason, new_code"""
 
 _BEST = f"""
 SELECT d.recipient_id, max(o.state) AS state FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id
@@ -280,10 +283,3 @@ FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state 
 NOTE_REFUSALS = f"""
 UPDATE delivery SET code = o.code, words = o.words
 FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state = 0 AND delivery.state = 0"""
-
-MOVE_COUNTS = """
-INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
-SELECT message_id, delivery_channel, state, reason, number
-FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
-ON CONFLICT (message_id, delivery_channel, state, reason)
-DO UPDATE SET number = message_count.number + excluded.number"""

@@ -10,16 +10,19 @@ from ums.models.tokens import ProviderToken
 from ums.models.traffic import (
     Attempt,
     Batch,
+    ChannelCount,
     Count,
     Delivery,
     DeliveryChannelStatus,
+    LossCount,
     Message,
     Recipient,
     WaitingReceipt,
 )
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "Count", "Delivery", "DeliveryChannelStatus",
-    "Effect", "ListMember", "Message", "Override", "PeopleList", "ProviderToken", "Recipient", "Resource",
-    "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery",
+    "DeliveryChannelStatus", "Effect", "ListMember", "LossCount", "Message", "Override", "PeopleList", "ProviderToken",
+    "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "WaitingReceipt",
+    "WatchStatus",
 ]  # fmt: skip
