@@ -9,7 +9,7 @@ PAGES = """query ($range: RangeInput!) { statistics {
           hours { from requests } }
   messages(range: $range) { from before requests deliveryChannels { deliveryChannel funnel { sent } } }
   hours: messages(range: $range, by: HOUR) { requests }
-  requests(range: $range) clicksByHour(range: $range) coverage { users types { type users share } } } }"""
+  requests(range: $range) clicksByHour(range: $range) } }"""
 
 
 async def test_the_pages_of_a_channel(api: Api) -> None:
@@ -32,8 +32,6 @@ async def test_the_pages_of_a_channel(api: Api) -> None:
     assert (day["requests"], day["deliveryChannels"]) == (1, [{"deliveryChannel": "app", "funnel": {"sent": 2}}])
     assert [hour["requests"] for hour in found["hours"]] == [0] * 8 + [1] + [0] * 15
     assert (found["requests"], found["clicksByHour"]) == (1, [0] * 24)
-    assert found["coverage"]["users"] == 2
-    assert found["coverage"]["types"][0] == {"type": "APP", "users": 2, "share": 1}
 
 
 async def test_another_channel_sees_none_of_it(api: Api) -> None:

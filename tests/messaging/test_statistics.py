@@ -15,7 +15,7 @@ from ums.messaging.receipts import COUNTED, apply
 from ums.models import Message
 from ums.providers.contract import Receipt
 from ums.snapshot import Body
-from ums.vocabulary import ChannelType, Reason, State
+from ums.vocabulary import Reason, State
 
 A_DAY, AN_HOUR = 86_400_000, 3_600_000
 MIDNIGHT = 1_800_000_000_000 - 8 * AN_HOUR
@@ -208,22 +208,6 @@ async def test_the_loss_of_today_is_all_reasons_and_shares_from_midnight_split_i
         ("", "planned to effective", "unknown_user", 1, 0.5),
         ("app", "planned to effective", "invalid_address", 1, 0.5),
         ("app", "sent to delivered", "unreachable", 1, 0.5),
-    ]
-
-
-async def test_coverage_is_share_and_number_of_users_having_an_id_of_each_type(shop: Shop) -> None:
-    await shop.knows(
-        person("ann", app=["1", "2"], phone="+8613800000001"), person("bob", phone="+8613800000002"),
-        person("eve", staff="e1"), person("poor"),
-    )  # fmt: skip
-
-    users, found = await statistics.coverage(await shop.engine.snapshots.newest(), await shop_channel(shop))
-
-    assert users == 4
-    assert [(each.type, each.users, each.share) for each in found] == [
-        (ChannelType.APP, 1, 0.25),
-        (ChannelType.SMS, 2, 0.5),
-        (ChannelType.EMAIL, 0, 0),
     ]
 
 

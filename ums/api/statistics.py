@@ -10,7 +10,6 @@ from graphql import GraphQLError
 from ums.api.messages import DeliveryChannelFunnel, Funnel, Loss
 from ums.api.words import MOST, Info, milliseconds, moment
 from ums.messaging import calendar, statistics
-from ums.vocabulary import ChannelType
 
 _LONGEST = 100 * 86_400_000
 """ms; what is older is only kept as a sum."""
@@ -74,19 +73,6 @@ class Today:
     hours: list[Period]
 
 
-@strawberry.type
-class TypeCoverage:
-    type: ChannelType
-    users: int
-    share: float | None = strawberry.field(description="Of all users; null when there are none.")
-
-
-@strawberry.type(description="How many users have an address of each type that the Channel can send to.")
-class Coverage:
-    users: int
-    types: list[TypeCoverage]
-
-
 @strawberry.type(description="Of the calling Channel; what is counted is never counted anew for a page.")
 class Statistics:
     @strawberry.field
@@ -109,12 +95,6 @@ class Statistics:
     @strawberry.field(description="24 sums, from 0 to 23 o'clock, of the clicks that came in that hour of the day.")
     async def clicks_by_hour(self, info: Info, span: Span) -> list[int]:
         return await statistics.clicks_by_hour(info.context.channel, *span.milliseconds())
-
-    @strawberry.field
-    async def coverage(self, info: Info) -> Coverage:
-        users, found = await statistics.coverage(await info.context.engine.snapshots.newest(), info.context.channel)
-        types = [TypeCoverage(type=each.type, users=each.users, share=each.share) for each in found]
-        return Coverage(users=users, types=types)
 
 
 @strawberry.type

@@ -81,7 +81,7 @@ class Tally:
         """Move the counters; the last act of a transaction."""
         lost = sorted((*answer, self.words.get(answer, ""), n) for answer, n in self.answers.items() if n)
         if lost:
-            await execute(tx, _MOVE_LOSSES, rows(lost))
+            await execute(tx, MOVE_LOSSES, rows(lost))
         await count(tx, self.cells, now)
 
 
@@ -89,18 +89,18 @@ async def count(tx: BaseDBAsyncClient, cells: Counter[Cell], now: int) -> None:
     """Move counters; the last act of a transaction, in a fixed order, so that nobody waits long or in a circle."""
     given = sorted((*cell, number) for cell, number in cells.items() if number)
     if given:
-        await execute(tx, _MOVE_COUNTS, rows(each for each in given if each[2] != REQUEST))
+        await execute(tx, MOVE_COUNTS, rows(each for each in given if each[2] != REQUEST))
         await execute(tx, _MOVE_CHANNEL_COUNTS, rows(given), now)
 
 
-_MOVE_COUNTS = """
+MOVE_COUNTS = """
 INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
 SELECT message_id, delivery_channel, state, reason, number
 FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
 ON CONFLICT (message_id, delivery_channel, state, reason)
 DO UPDATE SET number = message_count.number + excluded.number"""
 
-_MOVE_LOSSES = """
+MOVE_LOSSES = """
 INSERT INTO message_loss (message_id, delivery_channel, state, reason, code, words, number)
 SELECT message_id, delivery_channel, state, reason, code, words, number
 FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, code text, words text, number bigint)

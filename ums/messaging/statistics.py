@@ -14,9 +14,7 @@ from ums.messaging.calendar import DAY, HOUR, day_start, local, periods
 from ums.messaging.counts import BUCKET, REQUEST, USERS, Attribution
 from ums.messaging.history import Funnel, Numbers, of_cells
 from ums.models import Message
-from ums.people.targets import ALL
-from ums.snapshot import Body, Snapshot, channel_type
-from ums.vocabulary import ChannelType
+from ums.snapshot import Body
 
 MEAN_OVER = 30 * 86_400_000
 """ms."""
@@ -35,16 +33,6 @@ class PeriodNumbers:
     def targets(self) -> Funnel:
         """Of all DeliveryChannels together."""
         return added(self.numbers.delivery_channels.values())
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How many of the users have an address of a type that the Channel can send to."""
-
-    type: ChannelType
-    users: int
-    share: float | None
-    """Of all users; None when there are none."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +77,6 @@ async def clicks_by_hour(channel: Body, begin: int, end: int) -> list[int]:
     for hour in await _by_period(channel, list(periods(begin, end, zone, HOUR)), Attribution.HEARD):
         clicked[local(hour.begin, zone).hour] += hour.targets.clicked
     return [clicked[hour] for hour in range(24)]
-
-
-async def coverage(snapshot: Snapshot, channel: Body) -> tuple[int, list[Coverage]]:
-    """All users, and those with an address of each type of the Channel's DeliveryChannels."""
-    codes = [grant["name"] for grant in channel["deliveryChannels"]]
-    declared = [channel_type(snapshot.all("DeliveryChannel")[code]) for code in codes]
-    binds = rows([bind] for bind in (ALL, channel["key"], *codes))
-    users = (await fetch(connection(), "SELECT count(*) AS number FROM user_account"))[0]["number"]
-    found = {row["type"]: row["number"] for row in await fetch(connection(), _COVERED, binds)}
-    return users, [
-        Coverage(kind, found.get(kind.value, 0), found.get(kind.value, 0) / users if users else None)
-        for kind in dict.fromkeys(declared)
-    ]
-
-
-_COVERED = """
-SELECT a.type, count(DISTINCT a.user_id) AS number FROM address a
-WHERE a.bind IN (SELECT bind FROM ROWS($1: bind text) AS given) GROUP BY a.type"""
 
 
 async def means(message: Message, numbers: Numbers) -> list[Mean]:
