@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import xlsxwriter
@@ -110,10 +111,10 @@ def main() -> None:
         if url := os.environ.get("UMS_BENCH_POSTGRES"):
             settings = replace(settings, database_url=url)
         with (root / "people.csv").open("w", encoding="utf-8", newline="") as out:
-            csv.writer(out).writerows([HEADER, *people(number)])
+            csv.writer(out).writerows(chain([HEADER], people(number)))
         with xlsxwriter.Workbook(root / "people.xlsx", {"constant_memory": True}) as book:
             sheet = book.add_worksheet()
-            for n, row in enumerate([HEADER, *people(rows)]):
+            for n, row in enumerate(chain([HEADER], people(rows))):
                 sheet.write_row(n, 0, row)
         measured(settings, root / "people.csv", f"{number} people from .csv", from_csv)
         measured(settings, root / "people.xlsx", f"{rows} people from .xlsx", from_xlsx)
