@@ -9,11 +9,12 @@ from ums.database import connection, fetch, transaction
 from ums.errors import CallerRefused
 from ums.messaging.expand import CHUNK
 from ums.messaging.history import Loss
+from ums.messaging.look import look
 from ums.models import ListMember, Message
 from ums.people import lists
 from ums.people.users import Bindings, Upload
 from ums.reconcile import Options, reconcile
-from ums.vocabulary import ChannelType, State
+from ums.vocabulary import ChannelType, Priority, State
 
 HEAD = "---\napiVersion: ums/v1\nkind: {kind}\nchannel: shop\nname: {name}\n{rest}\n"
 LOST, SENT = State.LOST, State.SUBMITTED
@@ -272,3 +273,21 @@ async def test_a_list_of_fifty_thousand_is_copied_by_the_apply_and_read_by_index
 
     assert await worked(shop, {"broadcast": True}, blacklist="many") == {"u7": LOST, "other": SENT}
     assert await ListMember.all().count() == 50_000 > CHUNK
+
+
+async def test_a_list_that_goes_while_the_audience_is_worked_out_keeps_the_rest_from_being_sent(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ums.messaging.expand.CHUNK", 5)
+    monkeypatch.setattr("ums.messaging.expand.LEAST", 5)
+    await declare(shop, "Blacklist", "opted-out", "members: [u9]")
+    await knows(shop, *(f"u{n}" for n in range(10)))
+    message = await shop.sends({"broadcast": True}, blacklist="opted-out")
+    await look(shop.engine, Priority.MEDIUM)
+
+    (shop.engine.settings.config / "Blacklist-opted-out.yaml").unlink()
+    await apply(shop, prune=True)
+    await shop.works()
+
+    assert await shop.states(message) == {f"u{n}": SENT for n in range(5)}
+    assert (await Message.get(id=message.id)).state == "done"
