@@ -21,7 +21,7 @@ PEOPLE = "people: {ann: [shopapp1, shopsms, shopmail], bob: [shopapp1, shopsms]}
 def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     tests = "".join(
-        f"  - name: {n}\n    happens: {{ann: {{shopapp1: {FATES[n % 5]}, shopsms: {FATES[n // 5 % 5]}}}}}\n"
+        f"  - name: test {n}\n    happens: {{ann: {{shopapp1: {FATES[n % 5]}, shopsms: {FATES[n // 5 % 5]}}}}}\n"
         "    expect: {bob: {shopapp1: 0s, shopsms: 5m}}\n"
         for n in range(number)
     )
