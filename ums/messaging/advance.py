@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import Rows, execute, fetch, rows
+from ums.database import Rows, execute, fetch, fetch_tuples, rows
 from ums.messaging import statements
 from ums.messaging.fan_out import FanOut, Pinned, Takers
 from ums.messaging.policy import Decision, Seen, Verdict, decide
@@ -44,9 +44,10 @@ def _decide(pinned: Pinned, number: int, seen: list[Seen], now: int) -> Decision
 async def _seen(tx: BaseDBAsyncClient, due: Rows) -> defaultdict[int, list[Seen]]:
     """The deliveries so far of each recipient."""
     found: defaultdict[int, list[Seen]] = defaultdict(list)
-    for row in await fetch(tx, statements.SEEN, rows([recipient["id"]] for recipient in due)):
-        found[row["recipient_id"]].append(Seen(row["delivery_channel"], State(row["state"]), *(row[t] for t in _TIMES)))
+    listed = rows([recipient["id"]] for recipient in due)
+    for recipient, code, state, *times in await fetch_tuples(tx, statements.SEEN, listed):
+        found[recipient].append(Seen(code, _STATES[state], *times))
     return found
 
 
-_TIMES = ("submitted_at", "delivered_at", "clicked_at", "failed_at")
+_STATES = {int(state): state for state in State}

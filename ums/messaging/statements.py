@@ -144,7 +144,7 @@ WHERE r.next_check_at IS NOT NULL AND r.next_check_at <= $2
 ORDER BY r.next_check_at LIMIT $3 FOR UPDATE OF r"""
 
 SEEN = """
-SELECT d.recipient_id, d.delivery_channel, d.state, d.submitted_at, d.delivered_at, d.clicked_at, d.failed_at
+SELECT TUPLES(d.recipient_id, d.delivery_channel, d.state, d.submitted_at, d.delivered_at, d.clicked_at, d.failed_at)
 FROM ROWS($1: id bigint) AS listed JOIN delivery d ON d.recipient_id = listed.id"""
 
 SET_CHECKS = """

@@ -46,12 +46,12 @@ class Script:
         """When the next receipt comes in."""
         return self._coming[0][0] if self._coming else None
 
-    def receipts(self) -> list[tuple[str, Receipt]]:
-        """Those whose time has come, with the code of their DeliveryChannel."""
-        found = []
+    def receipts(self) -> dict[str, list[Receipt]]:
+        """Those whose time has come, by the code of their DeliveryChannel."""
+        found: dict[str, list[Receipt]] = {}
         while self._coming and self._coming[0][0] <= self.clock():
             _, _, code, receipt = heappop(self._coming)
-            found.append((code, receipt))
+            found.setdefault(code, []).append(receipt)
         return found
 
     def answer(self, code: str, target: Target, unless_said: Fate) -> Outcome:

@@ -9,7 +9,7 @@ from tortoise.utils import get_schema_sql
 
 from ums.database import connection, fetch, opened
 from ums.messaging import receipts
-from ums.messaging.drain import drain
+from ums.messaging.drain import drain, is_due
 from ums.messaging.engine import Engine
 from ums.queue import Lanes
 from ums.rehearsal.provider import Script, ScriptedConnections
@@ -81,9 +81,10 @@ class Stage:
     async def goes_on(self, lane: Priority, until: int) -> None:
         """Everything that is due, again and again, until `until` or until nothing is left; receipts come first."""
         for _ in range(MOST):
-            for code, receipt in self.script.receipts():
-                await receipts.apply(self.engine, code, [receipt])
-            await drain(self.engine, lane)
+            for code, told in self.script.receipts().items():
+                await receipts.apply(self.engine, code, told)
+            if await is_due(self.engine, lane):
+                await drain(self.engine, lane)
             following = await self.next_at()
             if following is None or following > until:
                 return
