@@ -10,6 +10,8 @@ from tests.api.test_messages import RECALL, knows_ann_and_bob, sent
 from tests.api.test_sending import CONTENT, SEND
 from ums.database import connection, fetch
 from ums.messaging.retention import expire
+from ums.models import Message
+from ums.reconcile import reconcile
 
 CHANGED = "message { id state template policy sendNo sendAt content } problems { code path }"
 UPDATE = f"""mutation ($id: ID!, $input: ChangeMessageInput!) {{
@@ -153,6 +155,45 @@ async def test_a_message_is_forwarded_to_others_and_at_another_time(api: Api) ->
     assert payloads[0]["message"]["template"] == "shipped"
     assert api.sandbox.record("jpush").addresses == ["rid-ann", "rid-bob"]
     assert len(set(alerts(api))) == 1
+
+
+async def test_who_is_filtered_out_stays_so_in_a_change_and_in_a_forward(api: Api) -> None:
+    await declares_lists(api)
+    first = await sent(api, blacklist="angry", sendAt=later(api))
+    await api.asks(UPDATE, id=first, input={"sendNo": "8"})
+
+    copy = (await api.asks(FORWARD, id=first, input={}))["forwardMessage"]["message"]["id"]
+    white = (await api.asks(FORWARD, id=first, input={"whitelist": "pilot"}))["forwardMessage"]["message"]["id"]
+    everybody = (await api.asks(FORWARD, id=first, input={"blacklist": None}))["forwardMessage"]["message"]["id"]
+
+    kept = {str(row.id): row.audience for row in await Message.all()}
+    assert kept[first] == kept[copy] == {"broadcast": True, "blacklist": "angry"}
+    assert kept[white] == {"broadcast": True, "whitelist": "pilot"}
+    assert kept[everybody] == {"broadcast": True}
+    assert await listed(api, audience="BROADCAST") == [everybody, white, copy, first]
+
+
+LISTS = """
+---
+apiVersion: ums/v1
+kind: Blacklist
+channel: shop
+name: angry
+membership: api
+---
+apiVersion: ums/v1
+kind: Whitelist
+channel: shop
+name: pilot
+membership: api
+"""
+
+
+async def declares_lists(api: Api) -> None:
+    file = api.engine.settings.config / "shop.yaml"
+    file.write_text(file.read_text() + LISTS)
+    await reconcile(api.engine.settings, write=True)
+    api.engine.snapshots.look_again()
 
 
 async def test_direct_addresses_are_forwarded_too(api: Api) -> None:

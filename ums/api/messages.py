@@ -1,7 +1,6 @@
 """Messages read back: `message`, `messages`, `lifecycle`."""
 
 from datetime import datetime
-from enum import Enum
 from typing import Annotated
 
 import strawberry
@@ -11,6 +10,7 @@ from ums import models
 from ums.api.recalled import DeliveryChannelRecall, Recall
 from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, number, position
 from ums.messaging import history, lifecycle, recall
+from ums.messaging.history import AudienceKind
 from ums.messaging.policy import Verdict
 from ums.messaging.reasons import Reasoned
 from ums.messaging.recall import RecallOutcome
@@ -177,11 +177,7 @@ class Message:
         return Recall(at=moment(self.row.recalled_at), delivery_channels=found)
 
 
-@strawberry.enum(description="How an audience was given.")
-class AudienceKind(Enum):
-    BROADCAST = "broadcast"
-    USERS = "users"
-    ADDRESSES = "addresses"
+strawberry.enum(AudienceKind, description="How an audience was given.")
 
 
 @strawberry.input(description="What is left out does not narrow.")
@@ -343,6 +339,6 @@ def _sought(given: MessageFilter) -> history.Sought:
         scheduled=given.scheduled,
         from_template=given.from_template,
         type=given.type,
-        audience=given.audience.value if given.audience else "",
+        audience=given.audience,
         delivery_channel=given.delivery_channel or "",
     )

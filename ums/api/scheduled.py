@@ -8,7 +8,15 @@ import strawberry
 
 from ums import models
 from ums.api.messages import Message
-from ums.api.sending import AudienceInput, BodyInput, SendMessagePayload, read_audience, read_content
+from ums.api.sending import (
+    AudienceInput,
+    BodyInput,
+    CallbackInput,
+    SendMessagePayload,
+    read_audience,
+    read_callback,
+    read_content,
+)
 from ums.api.words import Info, Problem, milliseconds, number
 from ums.errors import CallerRefused
 from ums.messaging import scheduled
@@ -21,6 +29,11 @@ class ChangeMessageInput:
     audience: AudienceInput | None = strawberry.UNSET
     body: BodyInput | None = strawberry.UNSET
     policy: str | None = strawberry.field(default=strawberry.UNSET, description="Null: all at once.")
+    blacklist: str | None = strawberry.field(default=strawberry.UNSET, description="Null: none.")
+    whitelist: str | None = strawberry.field(default=strawberry.UNSET, description="Null: none.")
+    callback: CallbackInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Null: the Channel's default address, without parameters."
+    )
     delivery_channels: list[str] | None = strawberry.UNSET
     send_at: datetime | None = strawberry.field(default=strawberry.UNSET, description="Null: now.")
     priority: Priority | None = strawberry.UNSET
@@ -34,11 +47,13 @@ class ChangeMessageInput:
             found["audience"] = read_audience(self.audience)
         if self.priority:
             found["priority"] = self.priority
-        for name in ("policy", "owner", "send_no"):
+        for name in ("policy", "owner", "send_no", "blacklist", "whitelist"):
             if getattr(self, name) is not strawberry.UNSET:
                 found[name] = getattr(self, name) or ""
         if self.delivery_channels is not strawberry.UNSET:
             found["delivery_channels"] = self.delivery_channels
+        if self.callback is not strawberry.UNSET:
+            found["callback"] = read_callback(self.callback)
         if self.send_at is not strawberry.UNSET:
             found["send_at"] = milliseconds(self.send_at) if self.send_at else None
         return found | (_body(self.body) if self.body else {})

@@ -133,8 +133,12 @@ def _request(given: SendMessageInput) -> SendRequest:
         idempotency_key=given.idempotency_key,
         owner=given.owner or "",
         send_no=given.send_no or "",
-        callback={"url": given.callback.url, "params": given.callback.params} if given.callback else None,
+        callback=read_callback(given.callback),
     )
+
+
+def read_callback(given: CallbackInput | None) -> dict[str, Any] | None:
+    return {"url": given.url, "params": given.params} if given else None
 
 
 def read_audience(given: AudienceInput) -> dict[str, Any]:

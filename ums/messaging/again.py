@@ -35,6 +35,9 @@ def changed(request: SendRequest, changes: Changes) -> SendRequest:
         changes = {"delivery_channels": None, **changes}
     elif changes.get("delivery_channels") is not None:
         changes = {"policy": "", **changes}
+    for chosen, other in (("blacklist", "whitelist"), ("whitelist", "blacklist")):
+        if changes.get(chosen):
+            changes = {other: "", **changes}
     return replace(request, **changes)
 
 
@@ -46,7 +49,9 @@ def request_of(message: Message, snapshot: Snapshot) -> SendRequest:
         made_from=message.template,
         policy=message.policy,
         delivery_channels=None if message.policy else message.steps[0]["send"],
-        send_at=message.send_at,
+        blacklist=message.audience.get("blacklist", ""),
+        whitelist=message.audience.get("whitelist", ""),
+        send_at=message.deferred_from or message.send_at,
         priority=Priority(message.priority),
         owner=message.owner,
         send_no=message.send_no,

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from tortoise.expressions import RawSQL
@@ -149,6 +150,14 @@ Filters = dict[str, Any]
 """Tortoise lookups on Message."""
 
 
+class AudienceKind(Enum):
+    """How an audience was given."""
+
+    BROADCAST = "broadcast"
+    USERS = "users"
+    ADDRESSES = "addresses"
+
+
 @dataclass(frozen=True)
 class Sought:
     """What a list of messages is narrowed to, beyond plain columns."""
@@ -158,8 +167,7 @@ class Sought:
     from_template: bool | None = None
     type: ChannelType | None = None
     """It has content of that type."""
-    audience: str = ""
-    """`broadcast`, `users` or `addresses`."""
+    audience: AudienceKind | None = None
     delivery_channel: str = ""
     """One of its steps goes out there."""
 
@@ -172,9 +180,7 @@ class Sought:
         if self.type:
             found = found.annotate(said=RawSQL(f"content -> '{self.type.value}'")).filter(said__isnull=False)
         if self.audience:
-            found = found.annotate(meant=RawSQL("CAST(audience AS text)")).filter(
-                meant__contains=f'{{"{self.audience}"'
-            )
+            found = found.annotate(meant=RawSQL(f"audience -> '{self.audience.value}'")).filter(meant__isnull=False)
         if self.delivery_channel:
             named = found.annotate(ways=RawSQL("CAST(steps AS text)"))
             found = named.filter(ways__contains=f'"{self.delivery_channel}"')
