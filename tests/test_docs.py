@@ -4,8 +4,11 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+from ums.messaging.callback_door import SIGNATURE, Identity
 from ums.reconcile.kinds import KINDS, Kind
+from ums.vocabulary import system_clock
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -34,3 +37,16 @@ def test_the_walk_through_names_every_column_of_the_table() -> None:
     page = (DOCS / "adding-a-kind.md").read_text()
 
     assert [column.name for column in fields(Kind) if f"`{column.name}`" not in page] == []
+
+
+def test_the_check_of_a_callbacks_signature_works_as_it_stands() -> None:
+    code = (DOCS / "callbacks.md").read_text().partition("```python\n")[2].partition("```")[0]
+    found: dict[str, Any] = {}
+    exec(code, found)  # noqa: S102  # our own page
+    header = Identity("shop", "secret").signed(b"[]", system_clock())[SIGNATURE]
+    late = Identity("shop", "secret").signed(b"[]", system_clock() - 400_000)[SIGNATURE]
+
+    assert found["is_ums"](header, b"[]", "secret")
+    assert not found["is_ums"](header, b"[{}]", "secret")
+    assert not found["is_ums"](header, b"[]", "other")
+    assert not found["is_ums"](late, b"[]", "secret")
