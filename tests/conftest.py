@@ -20,7 +20,7 @@ from ums.database import opened
 from ums.database.upgrade import upgrade
 from ums.settings import Settings
 
-pytest_plugins = ["tests.shop"]
+pytest_plugins = ["tests.shop", "tests.developers"]
 
 # The stock one shows every local variable, at a length that takes seconds to lay out.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])

@@ -1,6 +1,5 @@
 """Calling a message back: what was not sent never is, and providers take back what was."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,16 +7,13 @@ import pytest
 from tests.shop import APP, MINUTE, SECOND, Shop, person
 from ums.database import connection, execute, fetch
 from ums.errors import CallerRefused
-from ums.messaging.conclude import conclude
 from ums.messaging.connections import connected
-from ums.messaging.deliver import deliver
 from ums.messaging.drain import drain
 from ums.messaging.history import Funnel, Loss
-from ums.messaging.limits import claim
 from ums.messaging.look import look
 from ums.messaging.recall import RECALLABLE, RecallOutcome, outcomes, recall, recalled
 from ums.messaging.take_back import AGAIN, take_back
-from ums.models import Batch, Delivery, Message
+from ums.models import Delivery, Message
 from ums.sandbox import free_address
 from ums.vocabulary import MessageState, Priority, State
 
@@ -160,89 +156,6 @@ async def test_a_provider_that_does_not_answer_is_asked_again_and_at_last_given_
     ]
 
 
-async def test_a_batch_in_flight_is_recalled_after_its_answer(shop: Shop) -> None:
-    await shop.knows(person("ann", app=["rid-ann"]))
-    message = await shop.sends({"broadcast": True})
-    await look(shop.engine, LANE)
-    (lease,), _ = await claim(shop.engine, LANE, 10)
-    exchange = await deliver(shop.engine, lease)
-
-    await called_back(shop, message)
-    assert await shop.states(message) == {"ann": State.PLANNED}
-    await conclude(shop.engine, [exchange])
-    await seen_to(shop)
-
-    assert await shop.states(message) == {"ann": State.TAKEN_BACK}
-    assert len(shop.sandbox.record("jpush").recalled) == 1
-
-
-async def test_a_batch_in_flight_that_a_provider_turned_away_is_not_sent_again(shop: Shop) -> None:
-    await shop.knows(person("ann", app=["rid-ann"]))
-    shop.plays("jpush", busy=1)
-    message = await shop.sends({"broadcast": True})
-    await look(shop.engine, LANE)
-    (lease,), _ = await claim(shop.engine, LANE, 10)
-    exchange = await deliver(shop.engine, lease)
-    await called_back(shop, message)
-
-    await conclude(shop.engine, [exchange])
-    shop.time.passes(MINUTE)
-    await seen_to(shop)
-
-    assert await shop.states(message) == {"ann": State.RECALLED}
-    assert shop.sandbox.record("jpush").addresses == []
-
-
-async def test_what_a_killed_worker_was_sending_is_unknown_and_recalled_when_its_answer_comes_late(shop: Shop) -> None:
-    await shop.knows(person("ann", app=["rid-ann"]))
-    message = await shop.sends({"broadcast": True})
-    await look(shop.engine, LANE)
-    (lease,), _ = await claim(shop.engine, LANE, 10)
-    exchange = await deliver(shop.engine, lease)
-    await called_back(shop, message)
-
-    shop.time.passes(MINUTE)  # it stands still, and its lease runs out
-    await seen_to(shop)
-    assert await shop.states(message) == {"ann": State.UNKNOWN}
-    assert (await parts(message))["app"][:2] == (RecallOutcome.UNANSWERED, (0, 0, 0, 1))
-    await conclude(shop.engine, [exchange])  # it was not dead after all
-    await seen_to(shop)
-
-    assert await shop.states(message) == {"ann": State.TAKEN_BACK}
-
-
-async def test_a_worker_that_stood_still_sends_nothing_of_a_recalled_message(shop: Shop) -> None:
-    await shop.knows(person("ann", app=["rid-ann"]))
-    message = await shop.sends({"broadcast": True})
-    await look(shop.engine, LANE)
-    (lease,), _ = await claim(shop.engine, LANE, 10)
-    shop.time.passes(MINUTE)
-    await called_back(shop, message)
-
-    await conclude(shop.engine, [await deliver(shop.engine, lease)])
-
-    assert shop.sandbox.record("jpush").addresses == []
-
-
-async def test_what_a_killed_worker_was_recalling_is_recalled_by_another(shop: Shop) -> None:
-    await shop.knows(person("ann", app=["rid-ann"]))
-    message = await shop.sends({"broadcast": True})
-    await shop.works()
-    await recall(shop.engine, "shop", message.id)
-    asking = asyncio.create_task(take_back(shop.engine))
-    while not shop.sandbox.record("jpush").recalled:
-        await asyncio.sleep(0)
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-    await execute(connection(), "UPDATE batch SET recall_at = 0, recall_verdict = '', recalled_at = NULL")
-    await execute(connection(), "UPDATE delivery SET state = 40")
-
-    await seen_to(shop)
-
-    assert len(shop.sandbox.record("jpush").recalled) == 2
-    assert {state for *_, state in await shop.deliveries(message)} == {State.TAKEN_BACK}
-
-
 async def test_policy_steps_stop(shop: Shop) -> None:
     await shop.knows(person("ann", app=["rid-ann"], phone="13800000001"), person("bob", phone="13800000002"))
     message = await shop.sends({"broadcast": True}, policy="app-then-sms", **BOTH)
@@ -281,26 +194,3 @@ async def test_what_cannot_be_recalled(shop: Shop) -> None:
     assert await refused(shop, old.id, "ops") == "unknown_message"
     shop.time.passes(RECALLABLE + 1)
     assert await refused(shop, old.id) == "too_old"
-
-
-async def test_a_recall_in_the_middle_of_a_broadcast_loses_nobody(shop: Shop) -> None:
-    """Several drains and a recall at once: everybody was either stopped or taken back, and the counters agree."""
-    for start in range(0, 5000, 1000):
-        await shop.knows(*(person(f"u{n}", app=[f"rid-{n}"]) for n in range(start, start + 1000)))
-    message = await shop.sends({"broadcast": True})
-    await look(shop.engine, LANE)
-
-    async def send() -> None:
-        leases, _ = await claim(shop.engine, LANE, 1)
-        for lease in leases:
-            await conclude(shop.engine, [await deliver(shop.engine, lease)])
-
-    await asyncio.gather(send(), send(), recall(shop.engine, "shop", message.id), send())
-    await seen_to(shop)
-
-    states = [state for *_, state in await shop.deliveries(message)]
-    pushed, left = len(shop.sandbox.record("jpush").addresses), set(states) - {State.RECALLED, State.TAKEN_BACK}
-    assert (len(states), left) == (5000, set())
-    assert states.count(State.TAKEN_BACK) == pushed
-    assert (await parts(message))["app"][1] == (5000 - pushed, pushed, 0, 0)
-    assert await Batch.filter(recall_at__isnull=False).count() == 0

@@ -1,11 +1,9 @@
 """People of a recalled message whom no policy step has reached yet: none will."""
 
 from ums.database import execute, fetch, rows
-from ums.messaging import statements
-from ums.messaging.counts import USERS, cell
 from ums.messaging.fan_out import FanOut
 from ums.models import Message
-from ums.vocabulary import Reason, State
+from ums.vocabulary import Reason
 
 CHUNK = 5_000
 """Recipients a transaction."""
@@ -13,13 +11,10 @@ CHUNK = 5_000
 
 async def stop(out: FanOut, message: Message) -> None:
     """The next of them; whom nothing was ever planned for is lost, and the policy looks at none of them again."""
-    waiting = rows([row["id"]] for row in await fetch(out.tx, _WAITING, message.id, CHUNK))
-    lost = await fetch(out.tx, statements.LOSE, waiting, Reason.RECALLED.value)
-    out.cells[cell(message.id, USERS, State.LOST, Reason.RECALLED)] += len(lost)
-    out.cells[cell(message.id, USERS)] -= len(lost)
-    out.lost += [row["id"] for row in lost]
-    more = await execute(out.tx, _LOOK_NO_MORE, waiting) + len(lost) >= CHUNK
-    message.due_at = out.now if more else None
+    waiting = [row["id"] for row in await fetch(out.tx, _WAITING, message.id, CHUNK)]
+    await out.lose(waiting, Reason.RECALLED)
+    await execute(out.tx, _LOOK_NO_MORE, rows([n] for n in waiting))
+    message.due_at = out.now if len(waiting) == CHUNK else None
 
 
 _WAITING = """
