@@ -1,5 +1,7 @@
 """What the documentation says is what the code does."""
 
+import json
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -50,3 +52,21 @@ def test_the_check_of_a_callbacks_signature_works_as_it_stands() -> None:
     assert not found["is_ums"](header, b"[{}]", "secret")
     assert not found["is_ums"](header, b"[]", "other")
     assert not found["is_ums"](late, b"[]", "secret")
+
+
+def test_the_dashboard_and_the_page_on_operating_name_figures_that_there_are() -> None:
+    made = "".join((DOCS.parent / "ums" / "api" / file).read_text() for file in ("metrics.py", "traffic_metrics.py"))
+    known = set(re.findall(r'"(ums_[a-z_]+)"', made))
+    known |= {f"ums_targets_{reached}" for reached in ("accepted", "submitted", "delivered", "clicked")}
+
+    shown = (DOCS / "deploy" / "grafana.json").read_text()
+    explained = (DOCS / "operating.md").read_text()
+
+    for page in (shown, explained):
+        named = {name.removesuffix("_total") for name in re.findall(r"\bums_[a-z_]+", page)}
+        assert named <= known
+    assert {name for name in known if name not in explained} == {
+        "ums_targets_submitted", "ums_targets_delivered", "ums_targets_clicked",
+    }  # fmt: skip
+    titles = [panel["title"] for panel in json.loads(shown)["panels"]]
+    assert len(set(titles)) == len(titles) == 10

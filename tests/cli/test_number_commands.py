@@ -58,7 +58,7 @@ def test_a_message_is_drawn_with_its_losses(ums: Terminal) -> None:
     assert [row.split("│")[2:7] for row in rows] == [
         [" 4       ", " 4         ", " 3    ", " 2         ", " 1       "]
     ] * 2
-    assert "█" * 6 + "▓" * 6 + "▒" * 6 + "·" * 6 in rows[0]
+    assert "█" * 4 + "▓" * 4 + "▒" * 4 + "·" * 4 in rows[0]
     assert "lost: 1 of app, sent to delivered: unreachable (1 x 4009 out of reach)" in output
     assert "app: delivered 66.7%, usually -; clicked 50.0%, usually -" in output
 

@@ -1,7 +1,11 @@
 """What monitoring asks for, as text: https://prometheus.io/docs/instrumenting/exposition_formats/"""
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from collections.abc import Sequence
 
+from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
+from prometheus_client.registry import Collector
+
+from ums.api.traffic_metrics import traffic
 from ums.messaging.engine import Engine
 from ums.messaging.standing import Standing, standings
 from ums.models import WatchStatus
@@ -9,7 +13,7 @@ from ums.reconcile.watch import Sync
 
 
 async def metrics(engine: Engine) -> bytes:
-    """The revision that is live here, how the DeliveryChannels are, and how the last round of `ums watch` ended."""
+    """The live revision, how the DeliveryChannels are, the traffic, and how the last round of `ums watch` ended."""
     registry = CollectorRegistry()
     snapshot = await engine.snapshots.newest()
     Gauge("ums_config_revision", "The revision that this process reads.", registry=registry).set(snapshot.revision)
@@ -27,4 +31,15 @@ async def metrics(engine: Engine) -> bytes:
             states.labels(status.value).set(status.value == watched.status)
         checked = Gauge("ums_watch_checked_seconds", "When that was, seconds since the epoch.", registry=registry)
         checked.set(watched.checked_at / 1000)
+    registry.register(_Found(await traffic(engine.clock())))
     return generate_latest(registry)
+
+
+class _Found(Collector):
+    """What was read already, as a registry takes it."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Sequence[Metric]:
+        return self._metrics

@@ -22,7 +22,7 @@ from ums.snapshot import Body, Snapshot, Snapshots
 from ums.vocabulary import system_clock
 
 _STEPS = ("planned", "effective", "sent", "delivered", "clicked")
-_WIDE = 24
+_WIDE = 16
 """Characters of the longest bar."""
 
 
