@@ -16,7 +16,7 @@ from ums.database import Rows, connection, fetch
 from ums.errors import SecretMissing
 from ums.platforms import PLATFORMS
 from ums.providers import providers
-from ums.sensitive import WordSearch, WordSearches
+from ums.sensitive import WordSearches
 from ums.settings import SecretRef, Settings, unseal
 from ums.vocabulary import ChannelType, Clock
 
@@ -74,26 +74,10 @@ class Snapshot:
     def policy(self, channel: str, name: str) -> Body | None:
         return self.all("SendPolicy").get(f"{channel}/{name}")
 
-    def word_search(self, channel: Body) -> WordSearch | None:
-        """For the words that no text of this Channel may contain; None when nothing is searched for.
-
-        Building one for many words takes time, and needs neither the database nor the event loop.
-        """
-        lists = self._word_lists(channel)
-        return (
-            self.searches.ready(channel["name"], lists) or self.searches.built(channel["name"], lists)
-            if lists
-            else None
-        )
-
-    def word_search_is_ready(self, channel: Body) -> bool:
-        lists = self._word_lists(channel)
-        return not lists or self.searches.ready(channel["name"], lists) is not None
-
-    def _word_lists(self, channel: Body) -> list[Body]:
-        if not channel["sensitiveWords"]:
-            return []
-        return [body for body in self.all("SensitiveWords").values() if body["channel"] == channel["name"]]
+    def word_lists(self, channel: Body) -> list[Body]:
+        """The SensitiveWords that a Channel's texts are searched for."""
+        lists = self.all("SensitiveWords").values() if channel["sensitiveWords"] else ()
+        return [body for body in lists if body["channel"] == channel["name"]]
 
     def granted(self, channel: Body) -> list[str]:
         """Codes of the DeliveryChannels that this Channel may send through now, in the order of the file."""

@@ -11,6 +11,9 @@ from tortoise.migrations.executor import MigrationExecutor
 
 from ums.database import configuration, connection, execute, fetch, migrations, opened
 from ums.database.upgrade import UpgradeFailed, is_current, named_indexes, upgrade
+from ums.messaging.history import Funnel, Said, numbers
+from ums.messaging.recount import differences
+from ums.messaging.statistics import messages
 from ums.models import Address, User
 from ums.settings import Settings
 
@@ -111,7 +114,17 @@ async def test_an_upgrade_that_finds_orphans_says_so(sqlite_settings: Settings, 
 MESSAGE = """
 INSERT INTO message (channel, revision, created_at, priority, state, audience, content, template, policy, steps,
     send_no, owner, input_hash, send_at, lease_until, lease_token, expanded, cursor, recipients, deliveries)
-VALUES ('shop', 1, 1, 1, 'done', '{}', '{}', '', '', '[]', '', '', '', 1, 0, '', true, 0, 0, 0)"""
+VALUES ('shop', 1, 1, 1, 'done', '{}', '{}', '', '', '[]', '', '', '', 900000000, 0, '', true, 0, 2, 2)"""
+RECIPIENTS = """
+INSERT INTO recipient (id, message_id, target, state, reason, step)
+VALUES (4294967297, 1, 'ann', 30, '', 0), (4294967298, 1, 'bob', 40, '', 0)"""
+DELIVERIES = """
+INSERT INTO delivery (id, recipient_id, delivery_channel, step, address, state, reason, code, words, planned_at)
+VALUES (4294967297, 4294967297, 'app', 0, 'a', 30, 'content', '17', 'bad words', 1),
+       (4294967298, 4294967298, 'app', 0, 'b', 40, '', '', '', 1)"""
+COUNTERS = """
+INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
+VALUES (1, '', 30, '', 1), (1, '', 40, '', 1), (1, 'app', 30, 'content', 1), (1, 'app', 40, '', 1)"""
 
 
 async def test_a_database_of_the_first_version_keeps_its_messages(settings: Settings, first_version: str) -> None:
@@ -124,6 +137,22 @@ async def test_a_database_of_the_first_version_keeps_its_messages(settings: Sett
 
     async with opened(old):
         assert await fetch(connection(), "SELECT state, failure FROM message") == [{"state": "done", "failure": ""}]
+
+
+async def test_what_was_sent_before_there_were_statistics_is_in_them(settings: Settings, first_version: str) -> None:
+    old = await emptied(settings)
+    await migrated(old, first_version)
+    async with opened(old):
+        for statement in (MESSAGE, RECIPIENTS, DELIVERIES, COUNTERS):
+            await execute(connection(), statement)
+
+    await upgrade(old)
+
+    async with opened(old):
+        assert [found async for found in differences({"shop": 60}, 900_000_000)] == []
+        assert (await numbers([1]))[1].losses[0].said == [Said("17", "bad words", 1)]
+        [day] = await messages({"name": "shop", "timeZone": "UTC"}, 900_000_000, 900_000_001, "day")
+        assert (day.requests, day.targets) == (1, Funnel(2, 2, 1, 0, 0))
 
 
 async def migrated(settings: Settings, package: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.shop import APP, Shop
 from ums.errors import CallerRefused
+from ums.messaging.content import word_search
 from ums.models import Message
 from ums.reconcile import reconcile
 
@@ -102,5 +103,4 @@ async def test_the_search_is_kept_across_revisions_that_leave_the_lists_alone(sh
 
     after = await shop.engine.snapshots.newest()
     assert after.revision == before.revision + 1
-    assert after.word_search_is_ready(channel)
-    assert after.word_search(channel) is before.word_search(channel)
+    assert after.searches.ready("shop", after.word_lists(channel)) is word_search(before, channel)

@@ -18,8 +18,7 @@ from ums.snapshot import Body
 from ums.vocabulary import Reason, State
 
 A_DAY, AN_HOUR = 86_400_000, 3_600_000
-MIDNIGHT = 1_800_000_000_000 - 8 * AN_HOUR
-"""The shop's clock stands at 08:00 UTC."""
+MIDNIGHT = 1_800_000_000_000 - 8 * AN_HOUR  # the shop's clock stands at 08:00 UTC
 TO = {"users": {"userIds": ["ann", "bob", "eve", "nobody", "poor"]}}
 
 

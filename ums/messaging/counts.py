@@ -9,6 +9,7 @@ from typing import Any
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, rows
+from ums.messaging import count_statements as statements
 from ums.vocabulary import Reason, State
 
 USERS = ""
@@ -81,7 +82,7 @@ class Tally:
         """Move the counters; the last act of a transaction."""
         lost = sorted((*answer, self.words.get(answer, ""), n) for answer, n in self.answers.items() if n)
         if lost:
-            await execute(tx, MOVE_LOSSES, rows(lost))
+            await execute(tx, statements.MOVE_LOSSES, rows(lost))
         await count(tx, self.cells, now)
 
 
@@ -89,34 +90,5 @@ async def count(tx: BaseDBAsyncClient, cells: Counter[Cell], now: int) -> None:
     """Move counters; the last act of a transaction, in a fixed order, so that nobody waits long or in a circle."""
     given = sorted((*cell, number) for cell, number in cells.items() if number)
     if given:
-        await execute(tx, MOVE_COUNTS, rows(each for each in given if each[2] != REQUEST))
-        await execute(tx, _MOVE_CHANNEL_COUNTS, rows(given), now)
-
-
-MOVE_COUNTS = """
-INSERT INTO message_count (message_id, delivery_channel, state, reason, number)
-SELECT message_id, delivery_channel, state, reason, number
-FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved WHERE true
-ON CONFLICT (message_id, delivery_channel, state, reason)
-DO UPDATE SET number = message_count.number + excluded.number"""
-
-MOVE_LOSSES = """
-INSERT INTO message_loss (message_id, delivery_channel, state, reason, code, words, number)
-SELECT message_id, delivery_channel, state, reason, code, words, number
-FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, code text, words text, number bigint)
-AS moved WHERE true ON CONFLICT (message_id, delivery_channel, state, reason, code)
-DO UPDATE SET number = message_loss.number + excluded.number,
-    words = CASE WHEN message_loss.words = '' THEN excluded.words ELSE message_loss.words END"""
-
-# By the time of the send, by now, and altogether; in the order of the key, so that nobody waits in a circle.
-_MOVE_CHANNEL_COUNTS = """
-INSERT INTO channel_count (channel, attribution, bucket, delivery_channel, state, reason, number)
-SELECT m.channel, w.attribution,
-       CASE w.attribution WHEN 0 THEN m.send_at / 900000 WHEN 1 THEN CAST($2 AS bigint) / 900000 ELSE 0 END AS bucket,
-       moved.delivery_channel, moved.state, moved.reason, CAST(sum(moved.number) AS bigint)
-FROM ROWS($1: message_id int, delivery_channel text, state int, reason text, number bigint) AS moved
-JOIN message m ON m.id = moved.message_id
-CROSS JOIN (SELECT 0 AS attribution UNION ALL SELECT 1 UNION ALL SELECT 2) AS w
-GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(moved.number) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
-ON CONFLICT (channel, attribution, bucket, delivery_channel, state, reason)
-DO UPDATE SET number = channel_count.number + excluded.number"""
+        await execute(tx, statements.MOVE_COUNTS, rows(each for each in given if each[2] != REQUEST))
+        await execute(tx, statements.MOVE_CHANNEL_COUNTS, rows(given), now)

@@ -1,6 +1,7 @@
 """The SQL of `ums check`: counters and the rows that they count, side by side."""
 
-from ums.messaging.counts import MOVE_COUNTS, MOVE_LOSSES, Attribution
+from ums.messaging.count_statements import MOVE_COUNTS, MOVE_LOSSES
+from ums.messaging.counts import Attribution
 
 # Retention takes a message apart before it removes it.
 _WHOLE = """

@@ -1,6 +1,5 @@
 """Accepting messages: checked, stored for good, answered; a worker does the rest."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ import orjson
 from ums.database import connection, fetch, rows
 from ums.errors import CallerRefused, Problem
 from ums.messaging import outbox, statements
+from ums.messaging.content import prepared
 from ums.messaging.draft import Draft, SendRequest
 from ums.messaging.engine import Engine
 from ums.models import Message
@@ -23,8 +23,7 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
     if known := await _known(channel, request, fingerprint):
         return known
     snapshot = await engine.snapshots.newest()
-    if not snapshot.word_search_is_ready(channel):
-        await asyncio.to_thread(snapshot.word_search, channel)
+    await prepared(snapshot, channel)
     message = Draft(snapshot, channel, request).message(engine.clock())
     message.input_hash = fingerprint
     if await engine.together(_store, message):
