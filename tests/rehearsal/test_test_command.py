@@ -28,6 +28,17 @@ def test_the_tests_beside_the_example_s_policies_pass_and_cover_them(capsys: pyt
     ]
 
 
+def test_the_guide_s_examples_of_and_and_or_come_out_as_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--file", str(Path(__file__).parent / "guide" / "ums.yaml"), "test", "--coverage"])
+
+    assert left.value.code == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        "campaign/app-and-wechat: 6 of 6 ways tested",
+        "campaign/app-or-wechat: 6 of 6 ways tested",
+    ]
+
+
 def test_without_a_path_it_is_the_folder_of_the_declarations(shop: Terminal) -> None:
     tests_are(shop, PASSES)
 
