@@ -7,17 +7,14 @@ import strawberry
 from strawberry.scalars import JSON
 
 from ums import models
+from ums.api.life import Lifecycle
 from ums.api.recalled import DeliveryChannelRecall, Recall
 from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, number, position
 from ums.messaging import history, lifecycle, recall
 from ums.messaging.history import AudienceKind
-from ums.messaging.policy import Verdict
-from ums.messaging.reasons import Reasoned
 from ums.messaging.recall import RecallOutcome
 from ums.messaging.statistics import means
 from ums.vocabulary import ChannelType, MessageState, Priority, State
-
-strawberry.enum(Verdict, name="PolicyVerdict", description="DUE: the step went out. ENDED: it never will.")
 
 
 @strawberry.type(description="How many came how far; each number contains those after it.")
@@ -197,87 +194,6 @@ class MessageFilter:
     type: ChannelType | None = strawberry.field(default=None, description="It has content of this type.")
     audience: AudienceKind | None = None
     delivery_channel: str | None = strawberry.field(default=None, description="One of its steps goes out there.")
-
-
-@strawberry.type
-class Event:
-    at: datetime
-    what: str
-    delivery_channel: str
-    address: str
-    step: int
-    detail: str
-
-
-@strawberry.type(description="One call to a provider.")
-class Attempt:
-    started_at: datetime
-    took_ms: int
-    delivery_channel: str
-    batch: strawberry.ID
-    number: int
-    targets: int
-    verdict: str = strawberry.field(description="answered, busy, refused or unknown")
-    code: str
-    words: str
-    provider_id: str | None
-    request_key: str = strawberry.field(description="The provider's idempotency key, the same for every repeat.")
-    worker: str
-
-
-@strawberry.type(description="What a policy decided about one step for one target, or that it waits.")
-class Decision:
-    step: int = strawberry.field(description="From 1; about the first one nothing is decided.")
-    verdict: Verdict
-    at: datetime = strawberry.field(description="When it went out, or was certain not to; while it waits: now.")
-    until: datetime | None = strawberry.field(
-        description="When it is looked at again, unless something happens before."
-    )
-    because: str = strawberry.field(description="The reason, in words.")
-
-    @classmethod
-    def of(cls, decided: Reasoned) -> "Decision":
-        verdict, until = decided.judged.decision.verdict, decided.judged.decision.until
-        return cls(
-            step=decided.step, verdict=Verdict.DUE if decided.taken else verdict, at=moment(decided.at),
-            until=None if decided.taken else maybe_moment(until), because=decided.words,
-        )  # fmt: skip
-
-
-@strawberry.type(description="The life story of one target under one message.")
-class Lifecycle:
-    target: str
-    state: State
-    reason: str
-    step: int
-    next_check_at: datetime | None = strawberry.field(description="When the policy looks at this person again.")
-    progress: list[Event] = strawberry.field(description="For operators.")
-    log: list[Attempt] = strawberry.field(description="For engineers.")
-    why: list[Decision] = strawberry.field(description="Every decision of the policy; none about who was lost.")
-
-    @classmethod
-    def of(cls, story: lifecycle.Story) -> "Lifecycle":
-        progress = [
-            Event(
-                at=moment(e.at), what=e.what, delivery_channel=e.delivery_channel, address=e.address, step=e.step,
-                detail=e.detail,
-            )
-            for e in story.progress
-        ]  # fmt: skip
-        return cls(
-            target=story.target, state=story.state, reason=story.reason, step=story.step,
-            next_check_at=maybe_moment(story.next_check_at), progress=progress, log=[_attempt(a) for a in story.log],
-            why=[Decision.of(decided) for decided in story.why],
-        )  # fmt: skip
-
-
-def _attempt(row: lifecycle.AttemptRow) -> Attempt:
-    return Attempt(
-        started_at=moment(row["started_at"]), took_ms=row["took_ms"], delivery_channel=row["delivery_channel"],
-        batch=strawberry.ID(str(row["batch_id"])), number=row["number"], targets=row["targets"],
-        verdict=row["verdict"], code=row["code"], words=row["words"], provider_id=row["provider_id"],
-        request_key=row["request_key"], worker=row["worker"],
-    )  # fmt: skip
 
 
 @strawberry.type
