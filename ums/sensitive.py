@@ -148,6 +148,9 @@ class WordSearches:
         self._kept: dict[str, tuple[list[Body], WordSearch]] = {}
         self._building = Lock()
 
+    def __reduce__(self) -> tuple[type["WordSearches"], tuple[()]]:
+        return WordSearches, ()  # another process builds its own
+
     def ready(self, channel: str, lists: Sequence[Body]) -> WordSearch | None:
         """What is kept, when it is of exactly these lists."""
         of, search = self._kept.get(channel, ((), None))

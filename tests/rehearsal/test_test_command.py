@@ -180,7 +180,7 @@ def test_every_problem_is_found_at_its_place(shop: Terminal) -> None:
     ]
     assert [message for _, message in places[3:-1]] == [
         "$.people.ann[0]: found no DeliveryChannel 'ap'; did you mean 'app'?",
-        "$.people.bob['sms@all']: '12' is no possible phone number",
+        "$.people.bob['sms@all']: '12': this is no possible phone number",
         f"$.people.kim['fax@all']: found no channel type 'fax'; known: {TYPES}",
         "$.tests[0].happens.bobb: found no person 'bobb'; did you mean 'bob'?",
         "$.tests[0].happens.max.app: max has no address on app, so nothing can happen there",
@@ -201,9 +201,9 @@ def test_a_broken_declaration_is_a_problem_of_its_own(shop: Terminal) -> None:
 
 
 def test_what_the_engine_refuses_is_a_failure_with_its_reason(shop: Terminal) -> None:
-    tests_are(shop, PASSES.replace("{ann: ", "{a b: "))
+    tests_are(shop, PASSES.replace("{ann: ", "{'ann/1': "))
 
-    assert "refused: found 'a b', expected 1 to 64 letters" in shop.run("test")[1]
+    assert "refused: found 'ann/1', expected 1 to 64 letters" in shop.run("test")[1]
 
 
 def test_it_looks_again_when_a_file_has_changed(shop: Terminal) -> None:
