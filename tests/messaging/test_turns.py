@@ -3,13 +3,15 @@
 import asyncio
 
 from tests.shop import SECOND, Shop, person
-from ums.database import connection, execute, rows
+from ums.database import connection, execute, execute_many, fetch, opened, rows, transaction
+from ums.messaging import statements
 from ums.messaging.drain import drain, sweep
 from ums.messaging.expand import CHUNK
 from ums.messaging.history import Funnel
 from ums.messaging.limits import claim
 from ums.messaging.look import look
 from ums.models import Batch, Message
+from ums.settings import Settings
 from ums.vocabulary import MessageState, Priority, State
 
 PEOPLE = """
@@ -119,3 +121,23 @@ async def test_a_drain_of_one_lane_leaves_the_others_alone(shop: Shop) -> None:
     await drain(shop.engine, Priority.LOW)
 
     assert (before, await shop.states(message)) == ({}, {"ann": State.SUBMITTED})
+
+
+async def test_a_claim_takes_no_more_than_asked_for_however_the_planner_joins(
+    postgres_settings: Settings,
+) -> None:
+    """A subquery in place of the materialized one is run anew for every row that a nested loop looks at."""
+    async with opened(postgres_settings):
+        batches = [(n, n, n) for n in range(50)]
+        await execute_many(connection(), _BATCH, batches)
+        async with transaction() as tx:
+            for join in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+                await execute(tx, f"SET LOCAL enable_{join} = off")
+            claimed = await fetch(tx, statements.CLAIM_BATCHES, 2, 100, 200, "token", 3, rows([]))
+
+    assert len(claimed) == 3
+
+
+_BATCH = """
+INSERT INTO batch (message_id, delivery_channel, priority, first_id, last_id, turn_at, due_at, deadline_at, lease_until,
+    lease_token, attempts, request_key) VALUES (1, 'app', 2, $1, $2, $3, 1, 1, 0, '', 0, '')"""

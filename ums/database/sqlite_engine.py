@@ -166,7 +166,7 @@ def _verb(query: str) -> str:
 
 @contextmanager
 def _written(query: str) -> Iterator[None]:
-    token = _WRITING.set(_verb(query) in {"INSERT", "UPDATE", "DELETE"})
+    token = _WRITING.set(_verb(query).startswith(("INSERT", "UPDATE", "DELETE", "WITH")))
     try:
         yield
     finally:

@@ -121,9 +121,9 @@ async def _connected(engine: Engine, code: str) -> Provider | None:
 
 # Whoever asks has it for himself until $2; a killed asker's turn comes again then.
 _CLAIM_QUESTIONS = """
-UPDATE batch SET ask_at = $2, asked = asked + 1
-WHERE id IN (SELECT id FROM batch WHERE ask_at IS NOT NULL AND ask_at <= $1
-             ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+WITH due AS MATERIALIZED (
+    SELECT id FROM batch WHERE ask_at IS NOT NULL AND ask_at <= $1 ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+UPDATE batch SET ask_at = $2, asked = asked + 1 WHERE id IN (SELECT id FROM due)
 RETURNING id, delivery_channel, first_id, last_id, asked"""
 
 ANSWERED_AS = """

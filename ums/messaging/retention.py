@@ -203,5 +203,6 @@ DO UPDATE SET number = channel_count.number + excluded.number"""
 _FORGET_COUNTS = "DELETE FROM channel_count WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"
 
 _FORGET_RECEIPTS = """
-DELETE FROM waiting_receipt WHERE id IN (
-    SELECT id FROM waiting_receipt WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)"""
+WITH old AS MATERIALIZED (
+    SELECT id FROM waiting_receipt WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
+DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM old)"""

@@ -176,12 +176,14 @@ _NOT_CLOSED = """NOT EXISTS (SELECT 1 FROM delivery_channel_status s
     WHERE s.delivery_channel = batch.delivery_channel AND s.closed_until > $2)"""
 
 # Every message in its turn, not first come first served: see Batch.turn_at. $6 names who must be asked for first.
+# Materialized: PostgreSQL may run a subquery once for every row that it looks at, and then the limit is none.
 CLAIM_BATCHES = f"""
+WITH due AS MATERIALIZED (
+    SELECT id FROM batch WHERE {_DUE} AND {_NOT_CLOSED}
+    AND delivery_channel NOT IN (SELECT code FROM ROWS($6: code text) AS limited)
+    ORDER BY turn_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE batch SET lease_until = $3, lease_token = $4, attempts = attempts + 1
-WHERE id IN (SELECT id FROM batch WHERE {_DUE} AND {_NOT_CLOSED}
-             AND delivery_channel NOT IN (SELECT code FROM ROWS($6: code text) AS limited)
-             ORDER BY turn_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
-RETURNING {_LEASE}"""
+WHERE id IN (SELECT id FROM due) RETURNING {_LEASE}"""
 
 CANDIDATES = f"""
 SELECT id, last_id - first_id + 1 AS targets FROM batch
@@ -192,9 +194,10 @@ UPDATE batch SET lease_until = $2, lease_token = $3, attempts = attempts + 1
 WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed) RETURNING {_LEASE}"""
 
 CLAIM_MESSAGES = """
-UPDATE message SET lease_until = $3, lease_token = $4
-WHERE id IN (SELECT id FROM message WHERE due_at IS NOT NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2
-             ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+WITH due AS MATERIALIZED (
+    SELECT id FROM message WHERE due_at IS NOT NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2
+    ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
+UPDATE message SET lease_until = $3, lease_token = $4 WHERE id IN (SELECT id FROM due)
 RETURNING id"""
 
 # $3: how far ahead of its rate the lane may go.

@@ -185,9 +185,10 @@ def _kept(taken: Taken, now: int) -> tuple[Any, ...]:
 
 # Not what a worker is handing to a provider just now.
 _CLAIM = """
-UPDATE batch SET recall_at = $2, recall_tries = recall_tries + 1
-WHERE id IN (SELECT id FROM batch WHERE recall_at IS NOT NULL AND recall_at <= $1 AND lease_until <= $1
-             ORDER BY recall_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+WITH due AS MATERIALIZED (
+    SELECT id FROM batch WHERE recall_at IS NOT NULL AND recall_at <= $1 AND lease_until <= $1
+    ORDER BY recall_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+UPDATE batch SET recall_at = $2, recall_tries = recall_tries + 1 WHERE id IN (SELECT id FROM due)
 RETURNING id, delivery_channel, first_id, last_id, recall_tries, lease_token, attempts"""
 
 _IN_STATE = "SELECT id FROM delivery WHERE id BETWEEN $1 AND $2 AND state = $3 ORDER BY id FOR UPDATE"
