@@ -103,8 +103,12 @@ class PostgresServer:
         self._as_postgres(binary("pg_ctl"), what, "-w", "-D", str(self._folder / "data"), *how, *given)
 
     def _as_postgres(self, *command: str) -> None:
-        switched = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        switched = [_RUNUSER, "-u", "postgres", "--"] if os.geteuid() == 0 else []
         subprocess.run([*switched, *command], check=True, stdout=subprocess.DEVNULL, cwd=self._folder)
+
+
+_RUNUSER = shutil.which("runuser", path=f"{os.environ['PATH']}:/usr/sbin:/sbin") or "runuser"
+"""PostgreSQL refuses to run as root."""
 
 
 @contextmanager

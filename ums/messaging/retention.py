@@ -205,4 +205,4 @@ _FORGET_COUNTS = "DELETE FROM channel_count WHERE id IN (SELECT id FROM ROWS($1:
 _FORGET_RECEIPTS = """
 WITH old AS MATERIALIZED (
     SELECT id FROM waiting_receipt WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
-DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM old)"""
+DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM old) RETURNING id"""
