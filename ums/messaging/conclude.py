@@ -13,7 +13,7 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, execute_many, is_away, is_crowded, rows, transaction
-from ums.messaging import limits, receipts, statements
+from ums.messaging import ledger, limits, receipts, statements
 from ums.messaging.counts import Tally
 from ums.messaging.deliver import Exchange, Verdict
 from ums.messaging.engine import Engine
@@ -80,10 +80,7 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
 async def _entries(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> list[Entry]:
     """What is now known of each target."""
     if answer := exchange.answer:
-        told = [
-            Entry(o.id, o.state, now, o.reason, _code(o.code), _words(o.words), _id(o.provider_id))
-            for o in answer.outcomes
-        ]
+        told = [Entry(o.id, o.state, now, o.reason, o.code, o.words, o.provider_id) for o in answer.outcomes]
         return [*told, *_alike(answer.others, _others(exchange.targets, answer), now)] if answer.others else told
     if exchange.verdict is Verdict.LATE:
         return await _late(tx, exchange, now)
@@ -99,7 +96,7 @@ def _others(targets: Sequence[Target], answer: Answer) -> Sequence[Target]:
 
 def _alike(common: Common, targets: Sequence[Target], now: int) -> Iterator[Entry]:
     """One entry for each stretch of ids without a gap: a thousand targets are one."""
-    said = (common.state, now, common.reason, _code(common.code), _words(common.words), None)
+    said = (common.state, now, common.reason, common.code, common.words, None)
     if targets and targets[-1].id - targets[0].id == len(targets) - 1:
         yield Entry(targets[0].id, *said, targets[-1].id)
         return
@@ -119,7 +116,8 @@ async def _log(tx: BaseDBAsyncClient, engine: Engine, landed: Iterable[Exchange]
     attempts = [
         (
             e.lease.id, e.lease.delivery_channel, e.lease.attempts, e.started_at, now - e.started_at, len(e.targets),
-            e.verdict.value, _code(e.code), _words(e.words), _id(e.answer.provider_id) if e.answer else None,
+            e.verdict.value, ledger.code(e.code), ledger.words(e.words),
+            ledger.provider_id(e.answer.provider_id) if e.answer else None,
             engine.worker,
         )
         for e in landed
@@ -160,16 +158,3 @@ def wait_ms(priority: int, attempts: int, retry_after: float | None) -> int:
     ladder = LADDERS[Priority(priority)]
     rung = ladder[min(attempts, len(ladder)) - 1]
     return int(1000 * max(rung * random.uniform(0.8, 1.2), retry_after or 0))  # noqa: S311  # not a secret
-
-
-def _code(said: str) -> str:
-    return said[:40]
-
-
-def _words(said: str) -> str:
-    return said[:2000]
-
-
-def _id(said: str | None) -> str | None:
-    """As long as its column, like the two above: what a provider says must never keep an outcome from being written."""
-    return said[:120] if said is not None else None

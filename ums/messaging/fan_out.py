@@ -165,7 +165,8 @@ class FanOut:
                for n in message_ids]  # fmt: skip
         batches: list[tuple[Any, ...]] = []
         for row in await fetch(self.tx, statements.DELIVERIES_ADDED, rows(new)):
-            pinned, code, first, last = self.pinned[row["message_id"]], row["delivery_channel"], *_range(row)
+            pinned, code = self.pinned[row["message_id"]], row["delivery_channel"]
+            first, last = row["first_id"], row["last_id"]
             batches += self._cut(pinned, code, first, last)
             pinned.message.deliveries = last & (2**32 - 1)
             self.cells[cell(pinned.message.id, code)] += last - first + 1
@@ -194,7 +195,3 @@ class FanOut:
             await execute(self.tx, statements.SET_CHECKS, rows(further))
         ended = [n for n, step in left if step + 1 >= len(self.pinned[n >> 32].steps)]
         await self.lose(ended, Reason.NO_ADDRESS)
-
-
-def _range(row: Mapping[str, int]) -> tuple[int, int]:
-    return row["first_id"], row["last_id"]

@@ -40,7 +40,21 @@ class Entry(NamedTuple):
     def fate(self) -> tuple[Any, ...]:
         """All but whose it is, as statements.RUNS takes it."""
         reason = self.reason.value if self.reason else ""
-        return int(self.state), reason, self.code, self.words, self.provider_id, self.at
+        said = code(self.code), words(self.words), provider_id(self.provider_id)
+        return int(self.state), reason, *said, self.at
+
+
+def code(said: str) -> str:
+    """As long as its column, like the two below: what a provider says must never keep it from being written down."""
+    return said[:40]
+
+
+def words(said: str) -> str:
+    return said[:2000]
+
+
+def provider_id(said: str | None) -> str | None:
+    return said[:120] if said is not None else None
 
 
 async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tally: Tally | None = None) -> None:

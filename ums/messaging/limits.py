@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
-from ums.messaging import statements
+from ums.messaging import ledger, statements
 from ums.messaging.deliver import Exchange, Lease, Verdict
 from ums.messaging.engine import LEASE, Engine
 from ums.snapshot import Snapshot
@@ -103,7 +103,7 @@ async def learn(tx: BaseDBAsyncClient, landed: Iterable[Exchange], now: int) -> 
             await execute(tx, _WORKS, code, FAILURES)
         elif failed:
             last = failed[-1]
-            await execute(tx, _FAILS, code, now, last.code[:40], last.words[:300], FAILURES)
+            await execute(tx, _FAILS, code, now, ledger.code(last.code), last.words[:300], FAILURES)
         if pause:
             await execute(tx, _CLOSE, code, now + int(1000 * pause))
 

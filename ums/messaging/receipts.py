@@ -121,7 +121,7 @@ async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> t
     if len(found) < len(told):
         found = [*found, *await fetch_tuples(tx, _MATCH_BY_BATCH, given, code)]
     entries = [
-        Entry(delivery, (r := told[n]).state, r.at, r.reason, r.code[:40], r.words[:2000])
+        Entry(delivery, (r := told[n]).state, r.at, r.reason, r.code, r.words)
         for n, delivery, submitted_at in found
         if submitted_at is None or told[n].at <= submitted_at + COUNTED
     ]

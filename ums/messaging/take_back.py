@@ -15,7 +15,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, fetch, rows, transaction
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.messaging import outbox
+from ums.messaging import ledger, outbox
 from ums.messaging.engine import Engine, log_failure
 from ums.messaging.inquire import ANSWERED_AS
 from ums.messaging.ledger import Entry, record
@@ -171,7 +171,7 @@ def _said(taken: Taken) -> tuple[Any, ...]:
     """As outbox.add_recalls takes it."""
     part, refused = taken.part, taken.verdict is not RecallOutcome.RECALLED
     verdict = taken.verdict.value if taken.verdict else ""
-    return part.first_id, part.last_id, refused, verdict, taken.code[:40], taken.words[:2000]
+    return part.first_id, part.last_id, refused, verdict, ledger.code(taken.code), ledger.words(taken.words)
 
 
 def _kept(taken: Taken, now: int) -> tuple[Any, ...]:
@@ -180,7 +180,7 @@ def _kept(taken: Taken, now: int) -> tuple[Any, ...]:
     verdict = taken.verdict.value if taken.verdict else ""
     if again is None and not verdict:
         return taken.part.id, None, None, "", "", ""
-    return taken.part.id, again, None if again else now, verdict, taken.code[:40], taken.words[:2000]
+    return taken.part.id, again, None if again else now, verdict, ledger.code(taken.code), ledger.words(taken.words)
 
 
 # Not what a worker is handing to a provider just now.

@@ -72,7 +72,14 @@ class Exchange:
 
     async def post(self, path: str, body: object) -> Reply:
         """Post `body` as JSON."""
-        return await self._request("POST", path, orjson.dumps(body), "application/json")
+        return await self._request("POST", path, orjson.dumps(body))
+
+    async def put(self, path: str, body: object) -> Reply:
+        """Put `body` as JSON."""
+        return await self._request("PUT", path, orjson.dumps(body))
+
+    async def delete(self, path: str) -> Reply:
+        return await self._request("DELETE", path, None)
 
     async def post_form(self, path: str, fields: Mapping[str, str]) -> Reply:
         """Post a form, in UTF-8."""

@@ -19,7 +19,8 @@ from ums.providers.cmpp.pool import Pool
 from ums.providers.cmpp.round import Desk, Round
 from ums.providers.cmpp.text import Segment, segments
 from ums.providers.cmpp.wire import LAYOUTS, Submit
-from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.providers.contract import Account, Answer, Common, Provider, Receipt, Report, Submission
+from ums.providers.mobiles import numbered
 from ums.vocabulary import ChannelType, Proof, Reason, State
 
 MAINLAND = re.compile(r"(?:\+?86)?(1\d{10})", re.ASCII)
@@ -53,7 +54,7 @@ class Cmpp(Provider):
         except ValueError as error:
             words = str(error)
             return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
-        by_number, unsendable = _numbers(submission.targets)
+        by_number, unsendable = numbered(submission.targets, MAINLAND)
         answer = await Round(self._desk, parts, by_number).answer()
         return Answer([*unsendable, *answer.outcomes], code=answer.code, words=answer.words, pause=answer.pause)
 
@@ -101,20 +102,3 @@ def _gateway(account: Account) -> Gateway:
         layout=LAYOUTS[credentials.get("version", "2.0")],
         window=credentials.get("window", 16),
     )
-
-
-def _numbers(targets: Sequence[Target]) -> tuple[dict[str, Target], list[Outcome]]:
-    """The targets by the number on the wire, and the outcomes of those that cannot be sent to.
-
-    A report names its target by number, so a number stands in a batch once.
-    """
-    by_number: dict[str, Target] = {}
-    unsendable = []
-    for target in targets:
-        number = MAINLAND.fullmatch(target.address)
-        if number is None:
-            words = "not a mainland mobile number: 11 digits, or +86 and 11 digits"
-            unsendable.append(Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=words))
-        elif by_number.setdefault(number[1], target) is not target:
-            unsendable.append(Outcome(target.id, State.INVALID, Reason.DUPLICATE, words="twice in one batch"))
-    return by_number, unsendable

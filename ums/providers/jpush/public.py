@@ -89,7 +89,7 @@ class Jpush(Provider):
         if account.sandbox:
             base = f"{account.sandbox.http}/{self.platform}"
         self._authorization = basic(credentials["appKey"], credentials["masterSecret"])
-        self._exchange = _PushApi(session, base, self._authorization)
+        self._exchange = Exchange(session, base, self._authorization)
         self._fields = RECEIPT_FIELDS | dict(credentials.get("receiptFields", {}))
         self._cids: deque[str] = deque()
         self._cids_until = 0.0
@@ -158,13 +158,6 @@ class Jpush(Provider):
             return None
         reason = Reason.UNREACHABLE if state is State.UNDELIVERED else None
         return Receipt(str(found["id"]), str(found["address"]), state, _milliseconds(found["at"]), reason=reason)
-
-
-class _PushApi(Exchange):
-    """JPush's, which recalls by DELETE."""
-
-    async def delete(self, path: str) -> Reply:
-        return await self._request("DELETE", path, None)
 
 
 def _accepted(reply: Reply) -> Answer:

@@ -1,7 +1,6 @@
 """JSMS's HTTP interface: https://docs.jiguang.cn/jsms/server/rest_api_summary/"""
 
 import aiohttp
-import orjson
 
 from ums.errors import ProviderBusy, ProviderRefused
 from ums.providers.contract import Account
@@ -19,13 +18,6 @@ class JsmsApi(Exchange):
         if account.sandbox:
             base = f"{account.sandbox.http}/jsms"
         super().__init__(session, base, basic(credentials["appKey"], credentials["masterSecret"]))
-
-    async def put(self, path: str, body: object) -> Reply:
-        """Put `body` as JSON."""
-        return await self._request("PUT", path, orjson.dumps(body))
-
-    async def delete(self, path: str) -> Reply:
-        return await self._request("DELETE", path, None)
 
     async def post_parts(self, path: str, form: aiohttp.FormData) -> Reply:
         """Post a form in parts, as files need it."""

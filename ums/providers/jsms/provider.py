@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, 
 from ums.providers.exchange import Reply
 from ums.providers.jsms.api import OUT_OF_FREQUENCY, JsmsApi, error, refusal
 from ums.providers.jsms.receipts import Callbacks, fetched
+from ums.providers.mobiles import numbered
 from ums.vocabulary import ChannelType, Proof, Reason, State
 
 REPORT_SECONDS = 6
@@ -76,7 +77,7 @@ class Jsms(Provider):
             self.collected_every = REPORT_SECONDS
 
     async def send(self, submission: Submission) -> Answer:
-        by_mobile, unsendable = _numbers(submission.targets)
+        by_mobile, unsendable = numbered(submission.targets, MAINLAND)
         if not by_mobile:
             return Answer(unsendable)
         reply = await self._api.post("/v1/messages/batch", _batch(submission, by_mobile))
@@ -106,23 +107,6 @@ class Jsms(Provider):
         if stop.code == OUT_OF_FREQUENCY:  # another worker has just asked, and has what was there
             return []
         raise stop
-
-
-def _numbers(targets: Sequence[Target]) -> tuple[dict[str, Target], list[Outcome]]:
-    """The targets by the number on the wire, and the outcomes of those that cannot be sent to.
-
-    The answer names recipients by number only, so a number stands in a batch once.
-    """
-    by_mobile: dict[str, Target] = {}
-    unsendable = []
-    for target in targets:
-        number = MAINLAND.fullmatch(target.address)
-        if number is None:
-            words = "not a mainland mobile number: 11 digits, or +86 and 11 digits"
-            unsendable.append(Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=words))
-        elif by_mobile.setdefault(number[1], target) is not target:
-            unsendable.append(Outcome(target.id, State.INVALID, Reason.DUPLICATE, words="twice in one batch"))
-    return by_mobile, unsendable
 
 
 def _batch(submission: Submission, mobiles: Mapping[str, Target]) -> dict[str, Any]:
