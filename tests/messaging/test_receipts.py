@@ -128,3 +128,11 @@ async def test_a_failure_keeps_the_words_of_the_provider(shop: Shop, message: Me
 def report(user: str, password: str, body: bytes) -> Report:
     credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
     return Report("POST", {}, {"authorization": f"Basic {credentials}", "content-type": "application/json"}, body)
+
+
+async def test_a_provider_that_says_too_much_does_not_keep_an_early_receipt_from_being_kept(shop: Shop) -> None:
+    """PostgreSQL refuses what is longer than its column, and would lose the whole post with it."""
+    await apply(shop.engine, "app", [Receipt("9" * 200, "rid", State.UNDELIVERED, 1, None, "c" * 60, "w" * 3000)])
+
+    (kept,) = await WaitingReceipt.all()
+    assert (len(kept.provider_id), len(kept.code), len(kept.words)) == (120, 40, 2000)

@@ -8,6 +8,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, execute_many, fetch, fetch_tuples, rows, transaction
 from ums.errors import ProviderRefused, Unauthorized
+from ums.messaging import ledger
 from ums.messaging.counts import Tally
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
@@ -131,9 +132,12 @@ async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> t
 
 async def _keep(tx: BaseDBAsyncClient, code: str, early: Sequence[Receipt], now: int) -> None:
     kept = [
-        (code, r.provider_id, r.address, int(r.state), r.reason.value if r.reason else "", r.code, r.words, r.at, now)
+        (
+            code, ledger.provider_id(r.provider_id), r.address, int(r.state), r.reason.value if r.reason else "",
+            ledger.code(r.code), ledger.words(r.words), r.at, now,
+        )
         for r in early
-    ]
+    ]  # fmt: skip
     if kept:
         await execute_many(tx, _KEEP, kept)
 
