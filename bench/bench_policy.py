@@ -19,12 +19,12 @@ from pathlib import Path
 
 from ums.database import connection, execute, opened, rows, transaction
 from ums.database.upgrade import upgrade
-from ums.messaging.draft import SendRequest
-from ums.messaging.drain import drain
+from ums.messaging.delivering.drain import drain
+from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine
-from ums.messaging.look import look
-from ums.messaging.receipts import apply
-from ums.messaging.send import send
+from ums.messaging.expanding.look import look
+from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.send import send
 from ums.providers.contract import Receipt
 from ums.rehearsal import declared
 from ums.rehearsal.provider import Script, ScriptedConnections

@@ -17,9 +17,9 @@ import aiohttp
 from installation import installation, peak_mb, process, upload
 
 from ums.database import opened
-from ums.messaging.draft import SendRequest
 from ums.messaging.engine import running
-from ums.messaging.send import send
+from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.settings import Settings
 from ums.vocabulary import system_clock

@@ -20,9 +20,9 @@ import asyncpg
 from ums.database import connection, execute, opened, transaction
 from ums.database.upgrade import upgrade
 from ums.messaging.counts import Tally
-from ums.messaging.history import numbers
-from ums.messaging.recount import differences
-from ums.messaging.statistics import means, messages, today
+from ums.messaging.keeping.recount import differences
+from ums.messaging.reading.history import numbers
+from ums.messaging.reading.statistics import means, messages, today
 from ums.models import Message
 from ums.settings import Settings
 

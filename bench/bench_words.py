@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ums.messaging.content import check, word_search
+from ums.messaging.sending.content import check, word_search
 from ums.snapshot import Snapshot
 
 CHANNEL = {"name": "shop", "sensitiveWords": True}

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from tests.shop import Shop, Time, open_shop
-from ums.messaging.callback_door import Door, opened_door
-from ums.messaging.callbacks import call
+from ums.messaging.calling.callback_door import Door, opened_door
+from ums.messaging.calling.callbacks import call
 from ums.messaging.engine import running
 from ums.messaging.outbox import PATIENCE
 from ums.models import Callback

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from ums.database import connection, fetch
-from ums.messaging.draft import SendRequest
-from ums.messaging.drain import drain, is_due
+from ums.messaging.delivering.drain import drain, is_due
+from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine, running
-from ums.messaging.history import Numbers, numbers
-from ums.messaging.receipts import apply
-from ums.messaging.send import send
+from ums.messaging.reading.history import Numbers, numbers
+from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.people.users import Bindings, Scope, Upload, upsert
 from ums.providers.contract import Receipt

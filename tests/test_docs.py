@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ums.messaging.callback_door import SIGNATURE, Identity
+from ums.messaging.calling.callback_door import SIGNATURE, Identity
 from ums.reconcile.kinds import KINDS, Kind
 from ums.vocabulary import system_clock
 

@@ -13,9 +13,9 @@ from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
-from ums.messaging import clicks, receipts
+from ums.messaging.delivering import clicks, receipts
+from ums.messaging.delivering.links import LinkInvalid
 from ums.messaging.engine import Engine, running
-from ums.messaging.links import LinkInvalid
 from ums.providers.contract import Report
 from ums.settings import Settings
 from ums.vocabulary import ChannelType, Clock, system_clock

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from tests.shop import Time, open_shop
-from ums.messaging.drain import drain
+from ums.messaging.delivering.drain import drain
 from ums.messaging.engine import Engine
 from ums.reconcile import reconcile
 from ums.sandbox import Sandbox, sandbox

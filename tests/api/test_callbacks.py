@@ -10,8 +10,8 @@ from aiohttp import web
 from tests.api.conftest import Api
 from tests.api.test_messages import knows_ann_and_bob
 from tests.api.test_sending import CONTENT, SEND
-from ums.messaging.callback_door import opened_door
-from ums.messaging.callbacks import RETRIES, call
+from ums.messaging.calling.callback_door import opened_door
+from ums.messaging.calling.callbacks import RETRIES, call
 from ums.reconcile import reconcile
 from ums.sandbox import free_address
 from ums.settings import Settings

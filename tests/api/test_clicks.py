@@ -2,7 +2,7 @@
 
 from tests.api.conftest import Api
 from tests.api.test_sending import SEND
-from tests.messaging.test_clicks import LINK, MAIL, written
+from tests.messaging.delivering.test_clicks import LINK, MAIL, written
 from ums.models import Delivery
 from ums.vocabulary import State
 

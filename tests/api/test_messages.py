@@ -2,7 +2,7 @@
 
 from tests.api.conftest import Api
 from tests.api.test_sending import CONTENT, SEND
-from ums.messaging.take_back import take_back
+from ums.messaging.after.take_back import take_back
 from ums.reconcile import reconcile
 
 UPSERT = "mutation ($users: [UserInput!]!) { upsertUsers(users: $users) { written } }"

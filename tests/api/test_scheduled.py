@@ -9,7 +9,7 @@ from tests.api.conftest import Api
 from tests.api.test_messages import RECALL, knows_ann_and_bob, sent
 from tests.api.test_sending import CONTENT, SEND
 from ums.database import connection, fetch
-from ums.messaging.retention import expire
+from ums.messaging.keeping.retention import expire
 from ums.models import Message
 from ums.reconcile import reconcile
 

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api.conftest import Api
 from tests.api.test_messages import knows_ann_and_bob, sent
 from ums.database import connection, execute
-from ums.messaging.receipts import apply
+from ums.messaging.delivering.receipts import apply
 from ums.models import Attempt
 from ums.providers.contract import Receipt
 from ums.vocabulary import Reason, State

@@ -11,9 +11,9 @@ from tortoise.migrations.executor import MigrationExecutor
 
 from ums.database import configuration, connection, execute, fetch, migrations, opened
 from ums.database.upgrade import UpgradeFailed, is_current, named_indexes, upgrade
-from ums.messaging.history import Funnel, Said, numbers
-from ums.messaging.recount import differences
-from ums.messaging.statistics import messages
+from ums.messaging.keeping.recount import differences
+from ums.messaging.reading.history import Funnel, Said, numbers
+from ums.messaging.reading.statistics import messages
 from ums.models import Address, User
 from ums.settings import Settings
 

@@ -12,10 +12,10 @@ import pytest
 from tests.shop import MINUTE, Shop, person
 from ums.database import connection, execute, fetch
 from ums.messaging.counts import BUCKET, Attribution
-from ums.messaging.drain import drain, is_due
+from ums.messaging.delivering.drain import drain, is_due
+from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine
-from ums.messaging.receipts import apply
-from ums.messaging.recount import Difference, differences
+from ums.messaging.keeping.recount import Difference, differences
 from ums.models import Message
 from ums.providers.contract import Receipt
 from ums.snapshot import Snapshots
@@ -220,7 +220,7 @@ async def test_a_counter_that_is_wrong_is_found_and_set_right(shop: Shop) -> Non
 
 
 async def test_counters_survive_the_messages_and_lose_only_their_time(shop: Shop) -> None:
-    from ums.messaging.retention import TOLD_APART, expire  # noqa: PLC0415 - only here
+    from ums.messaging.keeping.retention import TOLD_APART, expire  # noqa: PLC0415 - only here
 
     await shop.knows(*PEOPLE)
     await shop.sends({"broadcast": True})

@@ -8,8 +8,8 @@ import pytest
 from tests.messaging.policy_model import NEVER, Fate, triggered
 from tests.shop import APP, MINUTE, SECOND, Shop
 from ums.database import connection, fetch
+from ums.messaging.delivering.receipts import apply
 from ums.messaging.policy import Condition, Seen, Step, Verdict, decide
-from ums.messaging.receipts import apply
 from ums.models import Message
 from ums.people.users import Bindings, Upload
 from ums.providers.contract import Receipt

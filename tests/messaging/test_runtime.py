@@ -8,8 +8,8 @@ import pytest
 from tests.shop import APP, MINUTE, SECOND, Shop, person
 from ums.database import connection, execute, rows
 from ums.errors import CallerRefused
-from ums.messaging.expand import CHUNK
-from ums.messaging.look import look
+from ums.messaging.expanding.expand import CHUNK
+from ums.messaging.expanding.look import look
 from ums.models import Message
 from ums.reconcile.overrides import switch
 from ums.vocabulary import MessageState, Priority, State

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.messaging.test_lists import apply
+from tests.messaging.expanding.test_lists import apply
 from tests.shop import Shop, Time
 from ums.database import connection, fetch
 from ums.people.targets import binds

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.messaging.test_lists import declare
+from tests.messaging.expanding.test_lists import declare
 from tests.shop import Shop, person
 from ums.database import is_sqlite, transaction
 

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests.providers.conftest import Doors
-from tests.providers.test_alipaylife import provider, sent
+from tests.providers.test_alipaylife import ALIPAYS_PUBLIC_PEM, OUR_PUBLIC_PEM, provider, sent
 from ums.errors import ProviderRefused
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script

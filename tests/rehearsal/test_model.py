@@ -12,13 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.messaging.policy_model import NEVER, Fate, due
 from ums.database import connection, fetch
 from ums.messaging import statements
-from ums.messaging.draft import SendRequest
-from ums.messaging.drain import drain
+from ums.messaging.delivering.drain import drain
+from ums.messaging.delivering.limits import claim
+from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import LEASE
-from ums.messaging.limits import claim
 from ums.messaging.policy import rules, steps
-from ums.messaging.receipts import apply
-from ums.messaging.send import send
+from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.send import send
 from ums.people.users import Bindings, Scope, Upload, upsert
 from ums.providers.contract import Receipt
 from ums.rehearsal.case import Fate as Scripted

@@ -6,9 +6,9 @@ from typing import Any
 import strawberry
 
 from ums.api.words import Connection, Info, Problem, connection, limited, maybe_moment, moment, position
-from ums.messaging import dead_letters
-from ums.messaging.callback_door import Identity, opened_door
-from ums.messaging.dead_letters import CallbackState
+from ums.messaging.calling import dead_letters
+from ums.messaging.calling.callback_door import Identity, opened_door
+from ums.messaging.calling.dead_letters import CallbackState
 from ums.vocabulary import Told
 
 strawberry.enum(CallbackState, description="Where a callback stands; what was told is not kept.")

@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 
 from ums import models
 from ums.api.words import Info, limited, maybe_moment, moment
-from ums.messaging.standing import Standing, Status, standings
+from ums.messaging.reading.standing import Standing, Status, standings
 from ums.reconcile import visible
 from ums.snapshot import Body, Key, Snapshot
 

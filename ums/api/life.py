@@ -5,9 +5,9 @@ from datetime import datetime
 import strawberry
 
 from ums.api.words import maybe_moment, moment
-from ums.messaging import lifecycle
 from ums.messaging.policy import Verdict
-from ums.messaging.reasons import Reasoned
+from ums.messaging.reading import lifecycle
+from ums.messaging.reading.reasons import Reasoned
 from ums.vocabulary import State
 
 strawberry.enum(Verdict, name="PolicyVerdict", description="DUE: the step went out. ENDED: it never will.")

@@ -10,10 +10,11 @@ from ums import models
 from ums.api.life import Lifecycle
 from ums.api.recalled import DeliveryChannelRecall, Recall
 from ums.api.words import Connection, Info, connection, limited, maybe_moment, milliseconds, moment, number, position
-from ums.messaging import history, lifecycle, recall
-from ums.messaging.history import AudienceKind
-from ums.messaging.recall import RecallOutcome
-from ums.messaging.statistics import means
+from ums.messaging.after import recall
+from ums.messaging.after.recall import RecallOutcome
+from ums.messaging.reading import history, lifecycle
+from ums.messaging.reading.history import AudienceKind
+from ums.messaging.reading.statistics import means
 from ums.vocabulary import ChannelType, MessageState, Priority, State
 
 

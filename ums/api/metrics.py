@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from ums.api.traffic_metrics import traffic
 from ums.messaging.engine import Engine
-from ums.messaging.standing import Standing, standings
+from ums.messaging.reading.standing import Standing, standings
 from ums.models import WatchStatus
 from ums.reconcile.watch import Sync
 

@@ -5,7 +5,7 @@ import strawberry
 from ums.api.messages import Message
 from ums.api.words import Info, Problem, number
 from ums.errors import CallerRefused
-from ums.messaging.recall import recall
+from ums.messaging.after.recall import recall
 
 
 @strawberry.type

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from ums.messaging.recall import Recalled, RecallOutcome
+from ums.messaging.after.recall import Recalled, RecallOutcome
 
 strawberry.enum(RecallOutcome, description="What came of a recall.")
 

@@ -19,8 +19,8 @@ from ums.api.sending import (
 )
 from ums.api.words import Info, Problem, milliseconds, number
 from ums.errors import CallerRefused
-from ums.messaging import scheduled
-from ums.messaging.again import forward
+from ums.messaging.after import scheduled
+from ums.messaging.after.again import forward
 from ums.vocabulary import Priority
 
 

@@ -40,7 +40,7 @@ from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
 from ums.errors import SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
-from ums.messaging.history import Numbers, numbers
+from ums.messaging.reading.history import Numbers, numbers
 
 log = structlog.get_logger()
 

@@ -9,8 +9,8 @@ from strawberry.scalars import JSON
 from ums.api.messages import Message
 from ums.api.words import Info, Problem, milliseconds
 from ums.errors import CallerRefused
-from ums.messaging.draft import SendRequest
-from ums.messaging.send import send
+from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.send import send
 from ums.vocabulary import ChannelType, Priority
 
 

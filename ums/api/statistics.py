@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from ums.api.messages import DeliveryChannelFunnel, Funnel, Loss
 from ums.api.words import MOST, Info, milliseconds, moment
-from ums.messaging import calendar, statistics
+from ums.messaging.reading import calendar, statistics
 
 _LONGEST = 100 * 86_400_000
 """ms; what is older is only kept as a sum."""

@@ -4,7 +4,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from ums.api.words import Info, Problem
-from ums.messaging.preview import preview
+from ums.messaging.sending.preview import preview
 
 
 @strawberry.type

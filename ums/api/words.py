@@ -15,7 +15,7 @@ from strawberry.dataloader import DataLoader
 from ums import errors
 from ums.api.caller import Caller
 from ums.messaging.engine import Engine
-from ums.messaging.history import Numbers
+from ums.messaging.reading.history import Numbers
 from ums.snapshot import Body
 from ums.vocabulary import ChannelType, MessageState, Priority, State
 

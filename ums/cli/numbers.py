@@ -11,10 +11,10 @@ from rich.table import Table
 from ums.cli.terminal import app, installation
 from ums.database import opened
 from ums.errors import UmsError
-from ums.messaging import statistics
-from ums.messaging.calendar import DAY, day_start, local
-from ums.messaging.history import Funnel, Loss, Numbers, numbers
-from ums.messaging.recount import Difference, differences
+from ums.messaging.keeping.recount import Difference, differences
+from ums.messaging.reading import statistics
+from ums.messaging.reading.calendar import DAY, day_start, local
+from ums.messaging.reading.history import Funnel, Loss, Numbers, numbers
 from ums.models import Message
 from ums.schemas import did_you_mean
 from ums.settings import Settings

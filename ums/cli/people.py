@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ums.cli.service import log_to_terminal
 from ums.cli.terminal import app, installation
-from ums.messaging.forget import Forgotten, forget
+from ums.messaging.keeping.forget import Forgotten, forget
 from ums.people import columns, exports, imports, lists
 from ums.people.users import Scope
 from ums.reconcile.ready import never_ran, ready

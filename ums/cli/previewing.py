@@ -11,7 +11,7 @@ from ums import reconcile
 from ums.cli.report import Chosen, Format, as_json, reported
 from ums.cli.terminal import app, installation
 from ums.errors import CallerRefused, Problem
-from ums.messaging.preview import Preview, preview
+from ums.messaging.sending.preview import Preview, preview
 from ums.schemas import did_you_mean
 from ums.snapshot import Body, Snapshot
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import structlog
 
-from ums.messaging.callbacks import keep_calling
-from ums.messaging.drain import drain, sweep
+from ums.messaging.after.take_back import keep_taking_back
+from ums.messaging.calling.callbacks import keep_calling
+from ums.messaging.delivering.drain import drain, sweep
+from ums.messaging.delivering.inquire import inquire
 from ums.messaging.engine import Engine, log_failure, running
-from ums.messaging.inquire import inquire
-from ums.messaging.retention import keep_house
-from ums.messaging.take_back import keep_taking_back
+from ums.messaging.keeping.retention import keep_house
 from ums.settings import Settings
 from ums.vocabulary import Clock, Priority
 

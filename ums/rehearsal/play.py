@@ -8,11 +8,11 @@ from typing import Any
 from ums.database import connection, fetch
 from ums.durations import spelled
 from ums.errors import CallerRefused, UmsError
-from ums.messaging.draft import SendRequest
-from ums.messaging.history import Numbers, numbers
 from ums.messaging.policy import Because, Verdict, steps
-from ums.messaging.reasons import Reasoned, reasoned
-from ums.messaging.send import send
+from ums.messaging.reading.history import Numbers, numbers
+from ums.messaging.reading.reasons import Reasoned, reasoned
+from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.people.users import Bindings, Scope, Upload, upsert
 from ums.rehearsal.case import Branch, Case, Happened, Played

@@ -8,8 +8,8 @@ from pathlib import Path
 from tortoise.utils import get_schema_sql
 
 from ums.database import connection, fetch, opened
-from ums.messaging import receipts
-from ums.messaging.drain import drain, is_due
+from ums.messaging.delivering import receipts
+from ums.messaging.delivering.drain import drain, is_due
 from ums.messaging.engine import Engine
 from ums.queue import Lanes
 from ums.rehearsal.provider import Script, ScriptedConnections

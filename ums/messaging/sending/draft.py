@@ -1,0 +1,233 @@
+"""Every check that can be made before a message is stored, and the message that passes them all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ums import schemas
+from ums.errors import CallerRefused, Problem
+from ums.messaging import outbox
+from ums.messaging.policy import rules
+from ums.messaging.sending.content import check
+from ums.messaging.sending.quiet import NEVER, disturbing, quiet_until
+from ums.messaging.sending.render import render, values
+from ums.models import Message
+from ums.snapshot import Body, Snapshot, channel_type
+from ums.vocabulary import ChannelType, MessageState, Priority
+
+MOST_IDS = 1000
+MOST_TAGS = 20
+
+
+@dataclass(frozen=True)
+class SendRequest:
+    """What a caller asks for; `audience` is `{"broadcast": True}`, `{"users": {...}}` or `{"addresses": [...]}`."""
+
+    audience: Mapping[str, Any]
+    content: Mapping[str, Any] | None = None
+    """`{channel type: content}`; or else `template` and `variables`."""
+    made_from: str = ""
+    """The Template that `content` was made from, when an earlier message is sent again."""
+    template: str = ""
+    variables: Any = field(default_factory=dict)
+    policy: str = ""
+    blacklist: str = ""
+    whitelist: str = ""
+    delivery_channels: Sequence[str] | None = None
+    send_at: int | None = None
+    priority: Priority = Priority.MEDIUM
+    idempotency_key: str | None = None
+    owner: str = ""
+    send_no: str = ""
+    callback: Mapping[str, Any] | None = None
+    """`{"url": ..., "params": ...}`; without a URL the Channel's default address is called."""
+
+
+class Draft:
+    """A request of a Channel, held against the configuration."""
+
+    def __init__(self, snapshot: Snapshot, channel: Body, request: SendRequest) -> None:
+        self._snapshot = snapshot
+        self._channel = channel
+        self._request = request
+        self._problems: list[Problem] = []
+
+    def message(self, now: int) -> Message:
+        """The message, not stored yet; raises CallerRefused with every problem that was found."""
+        request = self._request
+        content = self._content()
+        steps = self._steps(content)
+        audience = {**self._audience(content), **self._filter()}
+        asked = max(request.send_at or now, now)
+        send_at = self._undisturbing(asked)
+        callback = self._callback()
+        if self._problems:
+            raise CallerRefused(self._problems)
+        return Message(
+            channel=self._channel["name"], revision=self._snapshot.revision, created_at=now,
+            priority=int(request.priority), state=MessageState.WAITING.value, audience=audience, content=content,
+            template=request.template or request.made_from, policy=request.policy, steps=steps, send_no=request.send_no,
+            owner=request.owner, idempotency_key=request.idempotency_key, send_at=send_at, due_at=send_at,
+            deferred_from=asked if send_at > asked else None,
+            **callback,
+        )  # fmt: skip
+
+    def _content(self) -> dict[str, Any]:
+        """`{channel type: content}`, complete and checked against the schema of each type."""
+        request, path = self._request, "input.body.content"
+        content = dict(request.content or {})
+        if request.template:
+            template = self._snapshot.template(self._channel["name"], request.template)
+            if template is None:
+                self._unknown("Template", request.template, "input.body.template.name", "unknown_template")
+                return {}
+            if self._invalid("Template", request.template, "input.body.template.name", "template_invalid"):
+                return {}
+            filled, problems = values(template, request.variables, "input.body.template.variables")
+            self._problems += problems
+            content, path = {} if problems else render(template["content"], filled), "input.body.template"
+        elif not content:
+            self._refuse(path, "no_content", "found nothing, expected content for at least one type")
+        self._problems += check(self._snapshot, self._channel, content, path)
+        return content
+
+    def _steps(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The steps that the message will take, pinned to it."""
+        request = self._request
+        if request.policy:
+            policy = self._snapshot.policy(self._channel["name"], request.policy)
+            if policy is None:
+                self._unknown("SendPolicy", request.policy, "input.policy", "unknown_policy")
+                return []
+            if self._invalid("SendPolicy", request.policy, "input.policy", "policy_invalid"):
+                return []
+            self._check_usable([code for step in policy["steps"] for code in step["send"]], content, "input.policy")
+            return rules(policy)
+        if request.delivery_channels is not None:
+            self._check_usable(request.delivery_channels, content, "input.deliveryChannels")
+            return [{"send": list(request.delivery_channels)}]
+        codes = [code for code in self._granted if self._type(code).value in content]
+        if content and not codes:
+            wanted = ", ".join(content)
+            self._refuse("input.body", "no_delivery_channel", f"no enabled DeliveryChannel of the types {wanted}")
+        return [{"send": codes}]
+
+    def _check_usable(self, codes: Sequence[str], content: Mapping[str, Any], path: str) -> None:
+        """Every DeliveryChannel named is granted and enabled, and the body has content for its type."""
+        for code in codes:
+            if code not in self._granted:
+                may = ", ".join(self._granted) or "none"
+                message = (
+                    f"{code} is no DeliveryChannel that Channel {self._channel['name']} may use now; it may use {may}"
+                )
+                self._refuse(path, "not_granted", message)
+            elif content and self._type(code).value not in content:
+                message = f"{code} needs content of type {self._type(code).value}, the body has {', '.join(content)}"
+                self._refuse(path, "no_content", message)
+
+    def _audience(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        audience, request = self._request.audience, self._request
+        if (users := audience.get("users")) is not None:
+            return self._users(users)
+        if (groups := audience.get("addresses")) is None:
+            return {"broadcast": True}
+        if request.policy:
+            message = "a policy follows users, and direct addresses are nobody's; send to users, or without a policy"
+            self._refuse("input.policy", "policy_needs_users", message)
+        if not groups:
+            self._refuse("input.audience.addresses", "empty_audience", "names nobody; give addresses")
+        return {"addresses": [self._group(group, n, content) for n, group in enumerate(groups)]}
+
+    def _callback(self) -> dict[str, Any]:
+        """Who is told what becomes of the message, and of what; nobody where the Channel declares no callbacks."""
+        asked = self._request.callback or {}
+        if not isinstance(asked.get("params") or {}, Mapping):
+            self._refuse("input.callback.params", "invalid", "expected an object")
+        try:
+            return outbox.wanted(self._channel.get("callbacks") or {}, asked)
+        except KeyError as unknown:
+            self._refuse("input.callback.url", "unknown_callback", str(unknown.args[0]))
+            return {}
+
+    def _users(self, users: Mapping[str, Any]) -> dict[str, Any]:
+        path = "input.audience.users"
+        user_ids, tags, segment = users.get("userIds") or [], users.get("tags") or [], users.get("segment")
+        self._check_number(user_ids, MOST_IDS, f"{path}.userIds")
+        self._check_number(tags, MOST_TAGS, f"{path}.tags")
+        if not (user_ids or tags or segment):
+            self._refuse(path, "empty_audience", "names nobody; give userIds, tags or a segment")
+        named = {"userIds": list(dict.fromkeys(user_ids)), "tags": list(dict.fromkeys(tags))}
+        if not segment:
+            return {"users": named}
+        self._check_declared("Segment", segment, f"{path}.segment", "unknown_segment")
+        return {"users": {**named, "segment": segment}}
+
+    def _filter(self) -> dict[str, str]:
+        """The one list, if any, that says who of the users gets nothing."""
+        black, white = self._request.blacklist, self._request.whitelist
+        if black and white:
+            message = "a send is filtered by a blacklist or by a whitelist, not by both; leave one out"
+            self._refuse("input.whitelist", "two_lists", message)
+        if black:
+            self._check_declared("Blacklist", black, "input.blacklist", "unknown_blacklist")
+            return {"blacklist": black}
+        if white:
+            self._check_declared("Whitelist", white, "input.whitelist", "unknown_whitelist")
+            return {"whitelist": white}
+        return {}
+
+    def _check_declared(self, kind: str, name: str, path: str, code: str) -> None:
+        if f"{self._channel['name']}/{name}" not in self._snapshot.all(kind):
+            self._unknown(kind, name, path, code)
+
+    def _group(self, group: Mapping[str, Any], n: int, content: Mapping[str, Any]) -> dict[str, Any]:
+        """One group of direct addresses, its DeliveryChannel made certain."""
+        path, kind = f"input.audience.addresses[{n}]", ChannelType(group["type"])
+        self._check_number(group["addresses"], MOST_IDS, f"{path}.addresses")
+        fitting = [code for code in self._granted if self._type(code) is kind]
+        code = group.get("deliveryChannel") or (fitting[0] if len(fitting) == 1 else "")
+        if code not in fitting:
+            may = ", ".join(fitting) or "none"
+            message = f"found {code or 'none'}; Channel {self._channel['name']} may use {may} for {kind.value}"
+            self._refuse(f"{path}.deliveryChannel", "unknown_delivery_channel", message)
+        elif content and kind.value not in content:
+            self._refuse(f"{path}.type", "no_content", f"the body has no content of type {kind.value}")
+        return {"deliveryChannel": code, "addresses": list(group["addresses"])}
+
+    def _check_number(self, given: Sequence[object], most: int, path: str) -> None:
+        if len(given) > most:
+            message = f"found {len(given)}, at most {most} are allowed in one send; send in parts, or by tag"
+            self._refuse(path, "too_many", message)
+
+    def _undisturbing(self, at: int) -> int:
+        """When it goes out, by the Channel's do-not-disturb: at this time, or at the end of the quiet time."""
+        until = quiet_until(self._channel, self._request.priority, at)
+        if until is None:
+            return at
+        if until < NEVER and self._channel["doNotDisturb"]["mode"] == "defer":
+            return until
+        self._refuse("input.sendAt", "do_not_disturb", disturbing(self._channel, at, until))
+        return at
+
+    def _unknown(self, kind: str, name: str, path: str, code: str) -> None:
+        channel = self._channel["name"]
+        own = [full.partition("/")[2] for full in self._snapshot.all(kind) if full.startswith(f"{channel}/")]
+        self._refuse(path, code, f"Channel {channel} has no {kind} {name!r}{schemas.did_you_mean(name, own)}")
+
+    def _invalid(self, kind: str, name: str, path: str, code: str) -> bool:
+        """Whether a run time switch has made it useless, which is refused with the reason."""
+        channel = self._channel["name"]
+        reason = self._snapshot.invalid(channel).get((kind, f"{channel}/{name}"))
+        if reason:
+            self._refuse(path, code, f"{kind} {name} cannot be used now: {reason}")
+        return bool(reason)
+
+    def _refuse(self, path: str, code: str, message: str) -> None:
+        self._problems.append(Problem(path=path, code=code, message=message))
+
+    @property
+    def _granted(self) -> list[str]:
+        return self._snapshot.granted(self._channel)
+
+    def _type(self, code: str) -> ChannelType:
+        return channel_type(self._snapshot.all("DeliveryChannel")[code])

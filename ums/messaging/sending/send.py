@@ -1,0 +1,77 @@
+"""Accepting messages: checked, stored for good, answered; a worker does the rest."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from ums.database import connection, fetch, rows
+from ums.errors import CallerRefused, Problem
+from ums.messaging import outbox, statements
+from ums.messaging.engine import Engine
+from ums.messaging.sending.content import prepared
+from ums.messaging.sending.draft import Draft, SendRequest
+from ums.models import Message
+from ums.snapshot import Body
+from ums.vocabulary import Priority
+
+
+async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
+    """The accepted message; raises CallerRefused with every problem that was found."""
+    fingerprint = _fingerprint(request)
+    if known := await _known(channel, request, fingerprint):
+        return known
+    snapshot = await engine.snapshots.newest()
+    await prepared(snapshot, channel)
+    message = Draft(snapshot, channel, request).message(engine.clock())
+    message.input_hash = fingerprint
+    if await engine.together(_store, message):
+        return message
+    known = await _known(channel, request, fingerprint)  # somebody was faster with the same idempotency key
+    if known is None:
+        raise RuntimeError("the message was not stored, and there is none with its idempotency key")
+    return known
+
+
+async def _store(engine: Engine, messages: Sequence[Message]) -> list[bool]:
+    """Keep the messages, giving each its id; False for those whose idempotency key is taken."""
+    await outbox.know({(m.channel, m.callback_url) for m in messages if m.callback_url})
+    stored = await fetch(connection(), statements.ADD_MESSAGES, rows(map(_row, messages)))
+    by_key = {(row["channel"], row["idempotency_key"]): row["id"] for row in stored if row["idempotency_key"]}
+    # Ids rise in the order of the rows.
+    keyless = iter(sorted(row["id"] for row in stored if not row["idempotency_key"]))
+    taken = []
+    for message in messages:
+        key = (message.channel, message.idempotency_key)
+        found = by_key.pop(key, None) if message.idempotency_key else next(keyless)
+        taken.append(found is not None)
+        message.id = found or 0
+    for lane in {Priority(message.priority) for message in messages}:
+        engine.wake_later(lane)
+    return taken
+
+
+def _row(message: Message) -> tuple[Any, ...]:
+    """As statements.ADD_MESSAGES takes it."""
+    m = message
+    return (
+        m.channel, m.revision, m.created_at, m.priority, m.state, m.audience, m.content, m.template, m.policy, m.steps,
+        m.send_no, m.owner, m.idempotency_key, m.input_hash, m.send_at, m.deferred_from, m.due_at,
+        m.callback_url, m.callbacks, m.callback_params,
+    )  # fmt: skip
+
+
+def _fingerprint(request: SendRequest) -> str:
+    """SHA-256 of what was asked for, hex."""
+    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=dict)).hexdigest()
+
+
+async def _known(channel: Body, request: SendRequest, fingerprint: str) -> Message | None:
+    """The message that this idempotency key already made; raises CallerRefused when it asked for something else."""
+    key = request.idempotency_key
+    known = await Message.get_or_none(channel=channel["name"], idempotency_key=key) if key else None
+    if known and known.input_hash != fingerprint:
+        message = f"{key!r} already stands for message {known.id}, whose input was different; use a new key"
+        raise CallerRefused([Problem(path="input.idempotencyKey", code="idempotency_mismatch", message=message)])
+    return known
