@@ -1,5 +1,7 @@
 """CMPP: what is submitted, and what each result of the gateway means."""
 
+from dataclasses import replace
+
 import aiohttp
 import pytest
 
@@ -20,7 +22,7 @@ from ums.errors import ProviderBusy, ProviderRefused, Unauthorized
 from ums.providers.cmpp import link as cmpp_link
 from ums.providers.cmpp import round as cmpp_round
 from ums.providers.cmpp.provider import Cmpp
-from ums.providers.contract import Account, Common, Outcome, Report
+from ums.providers.contract import Account, Outcome, Report
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State
@@ -242,8 +244,33 @@ async def test_a_text_that_cannot_be_sent_is_refused(session: aiohttp.ClientSess
     async with gateway() as at, texter(session, at) as sms:
         answer = await sms.send(submission(ANN, content=content))
 
-    assert [outcome.reason for outcome in each(answer, submission(ANN).targets)] == [Reason.CONTENT]
-    assert isinstance(answer.others, Common)
+    [refused] = each(answer, submission(ANN).targets)
+    assert (refused.state, refused.reason) == (State.REFUSED, Reason.CONTENT)
+    assert refused.words == answer.words != ""
+    assert at.connects == []
+
+
+async def test_each_number_gets_the_text_that_is_its_own_and_those_who_share_one_share_a_submit(
+    session: aiohttp.ClientSession,
+) -> None:
+    texts = {ANN: "See /c/ann", BEN: "See /c/ben", CAT: "See /c/ann"}
+    personal = replace(submission(ANN, BEN, CAT), personal=lambda target: {"content": texts[target.address]})
+    async with gateway() as at, texter(session, at, destinations=99) as sms:
+        await sms.send(personal)
+
+        shared, own = await heard(at, 2)
+    assert (shared[116], shared[117 + 42 :]) == (2, b"\x0aSee /c/ann" + bytes(8))
+    assert (own[116], own[117 + 21 :]) == (1, b"\x0aSee /c/ben" + bytes(8))
+
+
+async def test_a_text_that_only_one_number_cannot_get_keeps_no_other_from_being_sent(
+    session: aiohttp.ClientSession,
+) -> None:
+    personal = replace(submission(ANN, BEN), personal=lambda target: {"content": "Hi" if target.id == 1 else ""})
+    async with gateway() as at, texter(session, at) as sms:
+        answer = await sms.send(personal)
+
+    assert fates(list(answer.outcomes)) == [(1, State.SUBMITTED, None, ""), (2, State.REFUSED, Reason.CONTENT, "")]
 
 
 async def test_a_service_id_that_cannot_be_written_is_for_the_operator(session: aiohttp.ClientSession) -> None:

@@ -101,3 +101,39 @@ async def test_a_platform_that_says_the_same_to_all_is_called_once_a_person_wher
 
     found = LINK.findall(str(shop.sandbox.record("dingtalk").accepted))
     assert len(set(found)) == 2
+
+
+@pytest.fixture
+def more_declared() -> str:
+    """A Channel that writes over CMPP."""
+    return """
+apiVersion: ums/v1
+kind: Channel
+name: texts
+masterSecret: {env: TEXTS_SECRET}
+deliveryChannels: [gateway]
+---
+apiVersion: ums/v1
+kind: Template
+channel: texts
+name: parcel
+variables: {url: {type: url}}
+content: {sms: {content: "Your parcel: {{url}}."}}
+"""
+
+
+async def test_the_url_variable_of_a_text_over_cmpp_is_a_link_of_each_persons_own(shop: Shop) -> None:
+    shop.plays("cmpp", receipts=[{"delivered": 1}])
+    await shop.knows(person("ann", phone="+8613800000001"), person("bob", phone="+8613800000002"))
+    url = "https://shop.example/parcels/7?by=text"
+    people = {"users": {"userIds": ["ann", "bob"]}}
+    message = await shop.sends(people, "texts", template="parcel", variables={"url": url})
+    await shop.works()
+
+    texts = {sent["targets"][0]: sent["text"] for sent in shop.sandbox.record("cmpp").accepted}
+    tokens = {number: LINK.fullmatch(text[len("Your parcel: ") : -1]) for number, text in texts.items()}
+    assert set(tokens) == {"13800000001", "13800000002"}
+    assert len(set(texts.values())) == 2
+    assert (found := tokens["13800000002"])
+    assert await follow(shop.engine, found[1], counted=True) == url
+    assert await shop.states(message) == {"ann": State.SUBMITTED, "bob": State.CLICKED}

@@ -7,7 +7,7 @@ https://blog.csdn.net/changqing505/article/details/104225879
 import itertools
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import aiohttp
@@ -16,10 +16,10 @@ from ums.errors import Unauthorized
 from ums.providers.cmpp.inbox import Inbox
 from ums.providers.cmpp.link import Gateway
 from ums.providers.cmpp.pool import Pool
-from ums.providers.cmpp.round import Desk, Round
+from ums.providers.cmpp.round import Desk, Letter, Round
 from ums.providers.cmpp.text import Segment, segments
 from ums.providers.cmpp.wire import LAYOUTS, Submit
-from ums.providers.contract import Account, Answer, Common, Provider, Receipt, Report, Submission
+from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
 from ums.providers.mobiles import numbered
 from ums.vocabulary import ChannelType, Proof, Reason, State
 
@@ -38,6 +38,7 @@ class Cmpp(Provider):
     batch_limit = 99
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
     collected_every = 1
+    personal = True
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
@@ -49,14 +50,29 @@ class Cmpp(Provider):
         self._references = itertools.count(secrets.randbelow(256))
 
     async def send(self, submission: Submission) -> Answer:
-        try:
-            parts = segments(str(submission.content.get("content", "")), next(self._references) % 256)
-        except ValueError as error:
-            words = str(error)
-            return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
         by_number, unsendable = numbered(submission.targets, MAINLAND)
-        answer = await Round(self._desk, parts, by_number).answer()
-        return Answer([*unsendable, *answer.outcomes], code=answer.code, words=answer.words, pause=answer.pause)
+        letters, unwritable = self._letters(submission, by_number)
+        answer = await Round(self._desk, letters, by_number).answer()
+        words = answer.words or next((outcome.words for outcome in unwritable), "")
+        return Answer([*unsendable, *unwritable, *answer.outcomes], code=answer.code, words=words, pause=answer.pause)
+
+    def _letters(self, submission: Submission, by_number: Mapping[str, Target]) -> tuple[list[Letter], list[Outcome]]:
+        """Each text with its numbers, and the outcomes of those whose text no short messages can hold.
+
+        Where each has links of his own, each has a text of his own.
+        """
+        readers: dict[str, list[str]] = {}
+        for number, target in by_number.items():
+            text = str(submission.content_of(target).get("content", ""))
+            readers.setdefault(text, []).append(number)
+        letters, unwritable = [], []
+        for text, numbers in readers.items():
+            try:
+                letters.append(Letter(segments(text, next(self._references) % 256), numbers))
+            except ValueError as error:
+                refused = State.REFUSED, Reason.CONTENT, "", str(error)
+                unwritable += [Outcome(by_number[number].id, *refused) for number in numbers]
+        return letters, unwritable
 
     async def collect(self) -> list[Receipt]:
         """The reports that have arrived; what the last call returned must be stored by now: it is answered.

@@ -1,9 +1,10 @@
-"""One Submission on its way through CMPP: its numbers in groups, each group sent every part of the text in turn."""
+"""One Submission on its way through CMPP: numbers with the same text in groups, each sent every part of it in turn."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.cmpp.codes import ACCEPTED, FLOW_CONTROL, Codes, blames_one, said_of_submit
@@ -36,19 +37,27 @@ class Desk:
     worded: Worded
 
 
+class Letter(NamedTuple):
+    """A text, and everybody who is to read it."""
+
+    parts: Sequence[Segment]
+    numbers: Sequence[str]
+
+
 class Round:
-    def __init__(self, desk: Desk, parts: Sequence[Segment], targets: Mapping[str, Target]) -> None:
+    def __init__(self, desk: Desk, letters: Sequence[Letter], targets: Mapping[str, Target]) -> None:
         """`targets` by number."""
-        self._desk, self._parts, self._targets = desk, parts, targets
+        self._desk, self._letters, self._targets = desk, letters, targets
         self._outcomes: list[Outcome] = []
         self._stop: ProviderBusy | ProviderRefused | None = None
 
     async def answer(self) -> Answer:
         """Raises when nobody was sent anything; what stops a round half-way leaves the rest PLANNED."""
-        numbers = iter(self._targets)
         async with asyncio.TaskGroup() as sending:
-            while group := list(islice(numbers, self._desk.group)):
-                sending.create_task(self._send(group))
+            for parts, numbers in self._letters:
+                waiting = iter(numbers)
+                while group := list(islice(waiting, self._desk.group)):
+                    sending.create_task(self._send(Letter(parts, group)))
         if not self._stop:
             return Answer(self._outcomes)
         if all(outcome.state is State.PLANNED for outcome in self._outcomes):
@@ -56,11 +65,12 @@ class Round:
         pause = (self._stop.retry_after or 0) if isinstance(self._stop, ProviderBusy) else 0
         return Answer(self._outcomes, code=self._stop.code, words=self._stop.message, pause=pause)
 
-    async def _send(self, numbers: list[str]) -> None:
-        said, msg_ids = await self._said(numbers)
+    async def _send(self, letter: Letter) -> None:
+        said, msg_ids = await self._said(letter)
+        numbers = letter.numbers
         if len(numbers) > 1 and blames_one(said):
             # One wrong number spoils its group, and the gateway does not say which.
-            await asyncio.gather(*(self._send([number]) for number in numbers))
+            await asyncio.gather(*(self._send(Letter(letter.parts, [number])) for number in numbers))
             return
         if said.state is State.PLANNED and not self._stop:
             self._stop = _stop(said)
@@ -70,13 +80,13 @@ class Round:
             if said.state is State.SUBMITTED:
                 self._desk.inbox.sent_in_parts(msg_ids, number)
 
-    async def _said(self, numbers: list[str]) -> tuple[Common, list[int]]:
-        """What became of these numbers, and the ids of the parts that the gateway took."""
+    async def _said(self, letter: Letter) -> tuple[Common, list[int]]:
+        """What became of its numbers, and the ids of the parts that the gateway took."""
         msg_ids: list[int] = []
         try:
             link = await self._desk.pool.link()  # the parts of a text keep to one connection, and to their order
-            for number, part in enumerate(self._parts, 1):
-                submit = self._desk.worded(numbers, (number, len(self._parts)), part)
+            for number, part in enumerate(letter.parts, 1):
+                submit = self._desk.worded(letter.numbers, (number, len(letter.parts)), part)
                 taken = await self._taken(link, submit)
                 if taken.result != ACCEPTED:
                     return said_of_submit(taken.result, self._desk.codes), msg_ids
