@@ -13,7 +13,12 @@ class Platform:
     """Which of DELIVERED and CLICKED it can tell at all, and what that is worth."""
     clicks_need: str = ""
     """What a message must have so that a click on it is seen; empty: nothing."""
+    bind: str = ""
+    """Where people's addresses for it stand, apart from the others of its type; empty: with them."""
 
+
+LINKED = "linked"
+"""The bind of ids in linked companies, `CorpId/userid`; a person may have several beside the one in our own."""
 
 _REAL = {State.DELIVERED: Proof.REAL, State.CLICKED: Proof.REAL}
 _ACCEPTED = {State.DELIVERED: Proof.ACCEPTED, State.CLICKED: Proof.REAL}
@@ -30,5 +35,7 @@ PLATFORMS: Mapping[str, Platform] = {
     "alipaylife": Platform(ChannelType.ALIPAY_LIFE, _ACCEPTED),
     "dingtalk": Platform(ChannelType.DINGTALK, _REAL, clicks_need="the form of a card"),
     "wecom": Platform(ChannelType.WECOM, _ACCEPTED, clicks_need="a link: in text, markdown, news, mpnews or a card"),
-    "wecom-linked": Platform(ChannelType.WECOM, _ACCEPTED, clicks_need="a link: in text, markdown, news or a card"),
+    "wecom-linked": Platform(
+        ChannelType.WECOM, _ACCEPTED, clicks_need="a link: in text, markdown, news or a card", bind=LINKED
+    ),
 }

@@ -199,3 +199,25 @@ async def test_lists_that_were_applied_before_there_were_members_have_them_after
         {"kind": "Blacklist", "user_id": "bob"},
         {"kind": "Segment", "user_id": None},
     ]
+
+
+PEOPLE = """
+INSERT INTO user_account (id, user_id, created_at, updated_at) VALUES (1, 'ann', 1, 1)"""
+
+IDS = """
+INSERT INTO address (user_id, type, bind, value) VALUES
+(1, 'wecom', 'all', 'corp/ann'), (1, 'dingtalk', 'all', 'a/b')"""
+
+
+async def test_ids_in_linked_companies_are_bound_to_linked_after(settings: Settings, first_version: str) -> None:
+    old = await emptied(settings)
+    await migrated(old, first_version)
+    async with opened(old):
+        await execute(connection(), PEOPLE)
+        await execute(connection(), IDS)
+
+    await upgrade(old)
+
+    async with opened(old):
+        found = await fetch(connection(), "SELECT bind, value FROM address ORDER BY 1")
+    assert found == [{"bind": "all", "value": "a/b"}, {"bind": "linked", "value": "corp/ann"}]

@@ -20,7 +20,9 @@ DOCUMENTS = """
 ---
 {apiVersion: ums/v1, kind: DeliveryChannel, name: mp, title: MP, platform: wechatmp, credentials: {appId: wx2, appSecret: {env: A}, token: {env: B}}}
 ---
-{apiVersion: ums/v1, kind: Channel, name: all-of-them, key: whole, masterSecret: {env: C}, deliveryChannels: [app, sms, mail, oa, mp, corp, ding]}
+{apiVersion: ums/v1, kind: DeliveryChannel, name: friends, title: Friends, platform: wecom-linked, credentials: {corpId: ww1, agentId: 5, secret: {env: A}, linkedCorps: [{corpId: x, name: X}, {corpId: y, name: Y}]}}
+---
+{apiVersion: ums/v1, kind: Channel, name: all-of-them, key: whole, masterSecret: {env: C}, deliveryChannels: [app, sms, mail, oa, mp, corp, friends, ding]}
 """  # noqa: E501  # a document a line
 
 CONTENT = {
@@ -62,11 +64,17 @@ CHOICES: list[tuple[ChannelType, str, list[tuple[Bound, list[str]]]]] = [
         ([("shop", ["e@example.com"])], []),
     ]),
     (DING, "ding", [([("all", ["d1"])], ["d1"]), ([], [])]),
-    (WECOM, "corp", [([("all", ["w1"])], ["w1"]), ([], [])]),
+    (WECOM, "corp", [([("all", ["w1"])], ["w1"]), ([("all", ["w2"]), ("linked", ["x/w3"])], ["w2"]), ([], [])]),
+    (WECOM, "friends", [
+        ([("linked", ["x/w1"])], ["x/w1"]),
+        ([("linked", ["x/w2", "y/w3"])], ["x/w2", "y/w3"]),  # in several companies
+        ([("all", ["w4"]), ("linked", ["y/w5"])], ["y/w5"]),
+        ([("all", ["w6"])], []),
+    ]),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "code", "people"), CHOICES, ids=[row[0].value for row in CHOICES])
+@pytest.mark.parametrize(("kind", "code", "people"), CHOICES, ids=[row[1] for row in CHOICES])
 async def test_the_address_that_serves_is_chosen(
     shop: Shop, kind: ChannelType, code: str, people: list[tuple[Bound, list[str]]]
 ) -> None:
@@ -88,20 +96,38 @@ async def test_the_address_that_serves_is_chosen(
     assert chosen == [expected for _, expected in people]
 
 
+async def test_a_person_has_one_id_in_our_company_and_several_in_linked_ones(sqlite_database: Settings) -> None:
+    def of(bind: str, *values: str) -> Bindings:
+        return Bindings((), ((WECOM, bind, values),))
+
+    two_of_ours, two_of_theirs = Upload("ann", set=of("all", "w1", "w2")), Upload("bob", add=of("linked", "x/1", "y/2"))
+    ours_there, nobodys = Upload("eve", add=of("linked", "w1")), Upload("kim", set=of("shop", "w1"))
+
+    written, problems = await upsert([two_of_ours, two_of_theirs, ours_there, nobodys], SCOPE, Time()())
+
+    assert written == 1
+    assert [(problem.path, problem.code) for problem in problems] == [
+        ("users[0].set.addresses[0].values", "one_per_bind"),
+        ("users[2].add.addresses[0]", "invalid_address"),
+        ("users[3].set.addresses[0].bind", "bind_not_allowed"),
+    ]
+
+
 _CHOSEN = """
 SELECT r.target, d.address FROM recipient r JOIN delivery d ON d.recipient_id = r.id
 WHERE r.message_id = $1 ORDER BY d.address"""
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
+    ("platform", "expected"),
     [
-        (APP, ("code", "code")), (OA, ("code", "code")), (MP, ("code", "code")), (ALIPAY, ("code", "code")),
-        (SMS, ("key", "all")), (EMAIL, ("key", "all")), (DING, ("all", "all")), (WECOM, ("all", "all")),
+        ("jpush", ("code", "code")), ("wechatoa", ("code", "code")), ("wechatmp", ("code", "code")),
+        ("alipaylife", ("code", "code")), ("jsms", ("key", "all")), ("cmpp", ("key", "all")), ("smtp", ("key", "all")),
+        ("dingtalk", ("all", "all")), ("wecom", ("all", "all")), ("wecom-linked", ("linked", "linked")),
     ],
 )  # fmt: skip
-def test_where_an_address_is_looked_for_first_and_then(kind: ChannelType, expected: tuple[str, str]) -> None:
-    assert binds(kind, "code", "key") == expected
+def test_where_an_address_is_looked_for_first_and_then(platform: str, expected: tuple[str, str]) -> None:
+    assert binds({"name": "code", "platform": platform}, "key") == expected
 
 
 VALUES = {SMS: "13800000001", EMAIL: "a@example.com"}
@@ -112,7 +138,6 @@ VALUES = {SMS: "13800000001", EMAIL: "a@example.com"}
     [
         (APP, {"app"}, True), (OA, {"app"}, False), (MP, {"app"}, False), (ALIPAY, {"app"}, False),
         (SMS, {"all", "whole"}, False), (EMAIL, {"all", "whole"}, False), (DING, {"all"}, False),
-        (WECOM, {"all"}, False),
     ],
 )  # fmt: skip
 async def test_what_may_be_set_added_and_deleted_under_which_bind(

@@ -33,7 +33,7 @@ WITHIN = st.sampled_from([60, 120, 300])
 
 
 def declarations(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    apps = {code: {"platform": "jpush", "credentials": {}} for code in CODES}
+    apps = {code: {"name": code, "platform": "jpush", "credentials": {}} for code in CODES}
     granted = [{"name": code, "enabled": True} for code in CODES]
     channel = {"key": "shop", "deliveryChannels": granted, "masterSecret": {}, "sensitiveWords": False}
     return {"DeliveryChannel": apps, "Channel": {"shop": channel}, "SendPolicy": {"shop/p": policy}}

@@ -21,7 +21,8 @@ class AddressInput:
     bind: str = strawberry.field(
         default="all",
         description="For APP, WECHAT_OA, WECHAT_MP, ALIPAY_LIFE a DeliveryChannel code; for SMS, EMAIL `all` or a "
-        "Channel Key; for DINGTALK, WECOM `all`.",
+        "Channel Key; for DINGTALK `all`; for WECOM `all`, or `linked`: one or several `CorpId/userid` in "
+        "linked companies.",
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ums.errors import Problem
 from ums.people.load import Chunk
 from ums.people.spreadsheets import Wrong
-from ums.people.targets import ALL, MANY, allowed_binds
+from ums.people.targets import ALL, allowed_binds, is_many
 from ums.people.users import PLAIN, Scope, check_tag, check_user_id, read_address
+from ums.platforms import LINKED
 from ums.vocabulary import ChannelType
 
 USER_ID, BIND, TAGS = "userId", "bind", "tags"
@@ -23,6 +24,7 @@ _ALSO = {
 KNOWN: dict[str, str] = {**{name.lower(): name for name in NAMES}, **_ALSO}
 """By lower-case name: ours, and those of the reference product's import."""
 
+_APP = ChannelType.APP.value
 _SEPARATOR = re.compile(r"[,;，；\s]+")  # noqa: RUF001  # a Chinese keyboard's own
 _SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?[Ee]\+[0-9]+")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.@!#$&*=|-]{1,64}").fullmatch
@@ -45,8 +47,7 @@ class Reader:
 
         self._width = len(columns)
         self._quick = [
-            (self._places[kind.value], kind.value, kind in MANY, frozenset(self._binds[kind]), PLAIN[kind])
-            for kind in self._kinds
+            (self._places[kind.value], kind.value, frozenset(self._binds[kind]), PLAIN[kind]) for kind in self._kinds
         ]
 
     def put(self, cells: Sequence[str], chunk: Chunk) -> list[tuple[str, str]]:
@@ -56,18 +57,18 @@ class Reader:
     def _put_plain(self, cells: Sequence[str], chunk: Chunk) -> bool:
         """Add a row of the sort that nearly all are, in a fifth of the time; whether it was one."""
         user_id, bind = self._cell(cells, USER_ID), self._cell(cells, BIND) or ALL
-        if len(cells) != self._width or not _PLAIN_ID(user_id):
+        if len(cells) != self._width or bind == LINKED or not _PLAIN_ID(user_id):
             return False
         single: dict[tuple[str, str, str], str] = {}
         many: dict[tuple[str, str, str, str], None] = {}
         tags = [(user_id, bind, tag) for tag in self._cell(cells, TAGS).split(",") if tag]
         if tags and not (bind in self._tag_binds and all(_PLAIN_TAG(tag) for _, _, tag in tags)):
             return False
-        for place, kind, is_many, binds, plain in self._quick:
+        for place, kind, binds, plain in self._quick:
             if value := cells[place]:
                 if bind not in binds or not (read := plain(value)):
                     return False
-                if is_many:
+                if kind == _APP:
                     many[user_id, kind, bind, read] = None
                 else:
                     single[user_id, kind, bind] = read
@@ -122,7 +123,7 @@ class Reader:
             return value, [(BIND, f"found {bind!r}, expected for {kind.value} one of {_some(allowed)}")]
         if kind is ChannelType.SMS and (fraction := _FRACTION.fullmatch(value)):
             value = fraction[1]  # some program took the phone number for a fraction
-        read, wrong = read_address(kind, value, "")
+        read, wrong = read_address(kind, value, "", bind)
         return read, _said(kind.value, wrong)
 
 
@@ -131,7 +132,7 @@ def _add(chunk: Chunk, user_id: str, bind: str, said: tuple[Sequence[str], Seque
     for tag in said[0]:
         chunk.tags[user_id, bind, tag] = None
     for kind, value in said[1]:
-        if kind in MANY:
+        if is_many(kind, bind):
             chunk.many[user_id, kind.value, bind, value] = None
         else:
             chunk.single[user_id, kind.value, bind] = value

@@ -8,7 +8,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import rows
 from ums.people.lists import numbers
-from ums.people.targets import ALL, BOUND_TO_CHANNEL, BOUND_TO_DELIVERY_CHANNEL, tag_binds
+from ums.people.targets import ALL, allowed_binds, tag_binds
+from ums.platforms import LINKED
 from ums.snapshot import Body, Snapshot, channel_type
 from ums.vocabulary import ChannelType
 
@@ -69,16 +70,15 @@ class View:
 
     def binds(self, kind: ChannelType) -> list[str]:
         """Of the addresses of this type that serve the caller."""
-        if kind in BOUND_TO_DELIVERY_CHANNEL:
-            return sorted(self.codes.get(kind, ()))
-        return sorted({self.channel_key, ALL, *(self.everywhere or ())}) if kind in BOUND_TO_CHANNEL else [ALL]
+        keys, codes = {self.channel_key, *(self.everywhere or ())}, set(self.codes.get(kind, ()))
+        return sorted(allowed_binds(kind, channel_keys=keys, codes=codes))
 
     @property
     def visible(self) -> list[str] | None:
         """The binds of all that the caller may see; None: of everything."""
         if self.everywhere is not None:
             return None
-        return [ALL, self.channel_key, *(code for codes in self.codes.values() for code in codes)]
+        return [ALL, LINKED, self.channel_key, *(code for codes in self.codes.values() for code in codes)]
 
 
 def _by_type(snapshot: Snapshot, codes: Iterable[str]) -> dict[ChannelType, list[str]]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import fetch, rows
+from ums.platforms import LINKED, PLATFORMS
+from ums.snapshot import Body, channel_type
 from ums.vocabulary import ChannelType
 
 ALL = "all"
@@ -14,17 +16,23 @@ BOUND_TO_DELIVERY_CHANNEL = {
 }  # fmt: skip
 BOUND_TO_CHANNEL = {ChannelType.SMS, ChannelType.EMAIL}
 
-MANY = {ChannelType.APP}
-"""Types of which one person may have several addresses per bind: devices."""
+
+def is_many(kind: ChannelType, bind: str) -> bool:
+    """Whether one person may have several addresses of this type under this bind: devices, linked companies."""
+    return kind is ChannelType.APP or bind == LINKED
 
 
-def binds(kind: ChannelType, code: str, channel_key: str) -> tuple[str, str]:
+def binds(delivery_channel: Body, channel_key: str) -> tuple[str, str]:
     """Where to look for an address: first there, and only if there is none, there.
 
     An app's registration id or an openid belongs to one provider account, hence to one DeliveryChannel; a phone number
     or an e-mail address may be set for one Channel and otherwise serves all; corporate ids are the same everywhere.
     """
+    kind, known = channel_type(delivery_channel), PLATFORMS.get(delivery_channel["platform"])
+    if known and known.bind:
+        return known.bind, known.bind
     if kind in BOUND_TO_DELIVERY_CHANNEL:
+        code: str = delivery_channel["name"]
         return code, code
     return (channel_key, ALL) if kind in BOUND_TO_CHANNEL else (ALL, ALL)
 
@@ -33,7 +41,8 @@ def allowed_binds(kind: ChannelType, *, channel_keys: set[str], codes: set[str])
     """Every bind that an address of this type may have, given the Channels and DeliveryChannels in question."""
     if kind in BOUND_TO_DELIVERY_CHANNEL:
         return codes
-    return channel_keys | {ALL} if kind in BOUND_TO_CHANNEL else {ALL}
+    own = {platform.bind for platform in PLATFORMS.values() if platform.type is kind} - {""}
+    return channel_keys | {ALL} if kind in BOUND_TO_CHANNEL else {ALL} | own
 
 
 async def tag_binds(on: BaseDBAsyncClient, tags: Sequence[str], channel_key: str) -> list[tuple[str, str]]:

@@ -10,7 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from ums.database import execute, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
-from ums.people.targets import ALL, MANY, allowed_binds
+from ums.people.targets import ALL, allowed_binds, is_many
+from ums.platforms import LINKED
 from ums.vocabulary import ChannelType
 
 MOST = 1000
@@ -85,18 +86,20 @@ def _read(upload: Upload, scope: Scope, path: str) -> tuple[list[Problem], dict[
         for n, (kind, bind, values) in enumerate(bindings.addresses):
             where = f"{path}.{verb}.addresses[{n}]"
             allowed = allowed_binds(kind, channel_keys=set(scope.channel_keys), codes=set(scope.codes))
-            problems += _check_bind(bind, allowed, where) + _check_cardinality(kind, verb, values, where)
+            problems += _check_bind(bind, allowed, where) + _check_cardinality((kind, bind), verb, values, where)
             changes["emptied"] += [(upload.user_id, kind.value, bind, "")] if verb == "set" else []
             for value in values:
-                read, wrong = read_address(kind, value, where)
+                read, wrong = read_address(kind, value, where, bind)
                 problems += wrong
                 changes[verb].append((upload.user_id, kind.value, bind, read))
     return problems, changes
 
 
-def read_address(kind: ChannelType, value: str, path: str) -> tuple[str, list[Problem]]:
+def read_address(kind: ChannelType, value: str, path: str, bind: str = ALL) -> tuple[str, list[Problem]]:
     """The address in its one stored form (+8613800000000, lower-case domain), and what is wrong with it."""
     read, wrong = _read_address(kind, value)
+    if not wrong and bind == LINKED and not _LINKED_ID.fullmatch(value):
+        wrong = f"found {value[:80]!r}, expected CorpId/userid, as for every id in a linked company"
     return read, [Problem(path=path, code="invalid_address", message=wrong)] if wrong else []
 
 
@@ -119,6 +122,7 @@ class _Impossible(Exception):
 
 _MAINLAND = re.compile(r"(?:\+86)?(1[3-9][0-9]{9})")
 _EMAIL = re.compile(r"([A-Za-z0-9_+-]{1,32}(?:\.[A-Za-z0-9_+-]{1,15}){0,2})@([A-Za-z0-9.-]{1,180})")
+_LINKED_ID = re.compile(r"[^/|\s]+/[^/|\s]+")
 _WORD = re.compile(r"[A-Za-z0-9_.@:/-]{1,320}")
 
 
@@ -191,9 +195,10 @@ def _check_bind(bind: str, allowed: Iterable[str], path: str) -> list[Problem]:
     return [Problem(path=f"{path}.bind", code="bind_not_allowed", message=message)]
 
 
-def _check_cardinality(kind: ChannelType, verb: str, values: Sequence[str], path: str) -> list[Problem]:
-    if kind in MANY:
+def _check_cardinality(place: tuple[ChannelType, str], verb: str, values: Sequence[str], path: str) -> list[Problem]:
+    if is_many(*place):
         return []
+    kind = place[0]
     if verb == "add":
         message = f"a person has one {kind.value} address per bind; use set, which replaces it"
         return [Problem(path=path, code="set_not_add", message=message)]

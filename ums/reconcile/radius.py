@@ -7,7 +7,7 @@ from typing import Any
 
 from ums.database import connection, fetch, rows
 from ums.models import Message
-from ums.people.targets import allowed_binds
+from ums.people.targets import ALL, binds
 from ums.reconcile.change import Change
 from ums.reconcile.kinds import Body, Key
 from ums.reconcile.plan import Live, Plan, Touched, after, referred
@@ -99,12 +99,12 @@ class _House:
         return int(found[0]["users"])
 
     def _places(self, code: str) -> Iterator[tuple[str, str]]:
-        reaches = self._type(code)
-        if reaches is None:
+        declared = self.before.get(("DeliveryChannel", code))
+        if declared is None:
             return
         channels = [body for (kind, _), body in self.before.items() if kind == "Channel" and code in _granted(body)]
-        keys = {str(body["key"]) for body in channels}
-        yield from ((reaches.value, bind) for bind in allowed_binds(reaches, channel_keys=keys, codes={code}))
+        keys = {str(body["key"]) for body in channels} or {ALL}
+        yield from ((channel_type(declared).value, bind) for key in keys for bind in binds(declared, key))
 
     def _type(self, code: str) -> ChannelType | None:
         body = self.before.get(("DeliveryChannel", code))

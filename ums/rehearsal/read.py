@@ -121,7 +121,7 @@ class _Reader:
                 return ChannelType(kind), bind
             self._unknown(path, "channel type", kind, types)
         elif body := self.declared.delivery_channel(name):
-            return channel_type(body), binds(channel_type(body), name, key)[1]
+            return channel_type(body), binds(body, key)[1]
         else:
             self._unknown(path, "DeliveryChannel", name, self.declared.all("DeliveryChannel"))
         return None
@@ -154,9 +154,9 @@ class _Reader:
 
     def _reached(self, bound: Iterable[Bound], code: str, key: str) -> tuple[str, ...]:
         """The addresses that the DeliveryChannel uses."""
-        kind = channel_type(self.declared.all("DeliveryChannel")[code])
-        by_bind = {bind: values for type_, bind, values in bound if type_ is kind}
-        return next((by_bind[bind] for bind in binds(kind, code, key) if bind in by_bind), ())
+        declared = self.declared.all("DeliveryChannel")[code]
+        by_bind = {bind: values for kind, bind, values in bound if kind is channel_type(declared)}
+        return next((by_bind[bind] for bind in binds(declared, key) if bind in by_bind), ())
 
     def _times(self, path: tuple[Any, ...], written: Mapping[str, str], codes: list[str]) -> dict[str, int]:
         known = [c for c in written if self._known((*path, c), "DeliveryChannel of the policy", c, codes)]

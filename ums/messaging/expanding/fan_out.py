@@ -137,9 +137,9 @@ class FanOut:
             pinned = self.pinned[message_id]
             base = pinned.id(pinned.message.deliveries)
             for n, code in enumerate(self._sent(pinned, step)):
-                kind = channel_type(pinned.delivery_channel(code))
-                bound = binds(kind, code, pinned.channel_key)
-                yield (message_id, step, position * 100 + n, base, code, kind.value, *bound)
+                declared = pinned.delivery_channel(code)
+                bound = binds(declared, pinned.channel_key)
+                yield (message_id, step, position * 100 + n, base, code, channel_type(declared).value, *bound)
 
     def _sent(self, pinned: Pinned, step: int) -> Iterator[str]:
         """A later step leaves out what was switched off since; the first one is what was accepted."""
