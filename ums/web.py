@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
@@ -39,11 +39,16 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         async with running(settings, clock, shared=True) as engine:
             app.state.engine = engine
             graphql.engine = engine
-            yield
+            app.state.following = graphql.following
+            try:
+                yield
+            finally:
+                await graphql.following.close()
 
     graphql = Endpoint()
     routes = [
         Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql),
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
         Route("/c/{token}", click),

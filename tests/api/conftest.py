@@ -12,6 +12,7 @@ import uvicorn
 from tests.shop import Time, open_shop
 from ums.messaging.delivering.drain import drain
 from ums.messaging.engine import Engine
+from ums.messaging.reading.progress import Following
 from ums.reconcile import reconcile
 from ums.sandbox import Sandbox, sandbox
 from ums.settings import Settings
@@ -25,6 +26,7 @@ class Api:
     engine: Engine
     sandbox: Sandbox
     session: aiohttp.ClientSession
+    following: Following
 
     async def answers(
         self, query: str, *, user: str = "shop", password: str = "sandbox-shop-master-secret", **variables: Any
@@ -57,6 +59,6 @@ async def api(settings: Settings) -> AsyncIterator[Api]:
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         async with aiohttp.ClientSession() as session:
-            yield Api(f"http://127.0.0.1:{port}", app.state.engine, stand_ins, session)
+            yield Api(f"http://127.0.0.1:{port}", app.state.engine, stand_ins, session, app.state.following)
         server.should_exit = True
         await serving

@@ -201,7 +201,7 @@ class MessageFilter:
 class MessagesQuery:
     @strawberry.field
     async def message(self, info: Info, id: strawberry.ID) -> Message | None:  # noqa: A002  # GraphQL's own word
-        row = await _own(info, id)
+        row = await own_message(info, id)
         return Message.of(row) if row else None
 
     @strawberry.field(description="The newest first.")
@@ -221,7 +221,7 @@ class MessagesQuery:
 
     @strawberry.field(description="`target` is a userId or a direct address.")
     async def lifecycle(self, info: Info, message_id: strawberry.ID, target: str) -> list[Lifecycle]:
-        row = await _own(info, message_id)
+        row = await own_message(info, message_id)
         return (
             [Lifecycle.of(story) for story in await lifecycle.lifecycle(row, target, info.context.engine.clock())]
             if row
@@ -229,7 +229,7 @@ class MessagesQuery:
         )
 
 
-async def _own(info: Info, message_id: str) -> models.Message | None:
+async def own_message(info: Info, message_id: str) -> models.Message | None:
     """The message, if it is the calling Channel's; another's is as if it were not there."""
     own = {"channel": info.context.channel["name"], "deleted_at": None}
     return await models.Message.get_or_none(id=number(message_id), **own)

@@ -1,18 +1,21 @@
 """The GraphQL schema, put together, and the HTTP endpoint that serves it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import strawberry
 import structlog
 from graphql import GraphQLError
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
+from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.dataloader import DataLoader
+from strawberry.exceptions import ConnectionRejectionError
 from strawberry.extensions import (
     AddValidationRules,
     MaskErrors,
@@ -21,8 +24,11 @@ from strawberry.extensions import (
     ParserCache,
     ValidationCache,
 )
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.schema.config import StrawberryConfig
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionContext
+from strawberry.types.unset import UnsetType
 
 from ums.api.callbacks import CallbacksMutation, CallbacksQuery
 from ums.api.caller import authenticate
@@ -31,6 +37,7 @@ from ums.api.directory import DirectoryQuery
 from ums.api.lists import ListsMutation, ListsQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
+from ums.api.progress import ProgressSubscription
 from ums.api.recall import RecallMutation
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
@@ -41,6 +48,7 @@ from ums.api.words import Context
 from ums.errors import SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers, numbers
+from ums.messaging.reading.progress import Following
 
 log = structlog.get_logger()
 
@@ -63,6 +71,11 @@ class Mutation(
     """What shall happen."""
 
 
+@strawberry.type
+class Subscription(ProgressSubscription):
+    """What is told while it happens, over graphql-transport-ws."""
+
+
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log our own faults, not the caller's: strawberry would print every typo in a query with a traceback."""
@@ -80,6 +93,7 @@ _RULES = MaxAliasesLimiter(15).validation_rules
 schema = _Schema(
     Query,
     Mutation,
+    Subscription,
     config=StrawberryConfig(disable_field_suggestions=False),
     extensions=[
         lambda: MaxTokensLimiter(4000),
@@ -91,39 +105,74 @@ schema = _Schema(
 )
 
 
+class _TextFrames(ASGIWebSocketAdapter):
+    """The protocol is one of text frames, and our JSON comes as bytes."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        try:
+            await self.ws.send_text(orjson.dumps(message).decode())
+        except WebSocketDisconnect as gone:
+            raise WebSocketDisconnected from gone
+
+
 class Endpoint(GraphQL[Context, None]):
-    """`/graphql`: nobody gets in without credentials, not even to the query editor."""
+    """`/graphql`: nobody gets in without credentials, not even to the query editor.
+
+    A websocket bears them in its header, or, as a browser cannot, in the payload of its first message:
+    `{"type": "connection_init", "payload": {"authorization": "Basic ..."}}`.
+    """
 
     engine: Engine
     """Given when the application starts; it belongs to the server's event loop."""
 
     def __init__(self) -> None:
-        super().__init__(schema, graphql_ide="graphiql", allow_queries_via_get=False)
+        super().__init__(
+            schema,
+            graphql_ide="graphiql",
+            allow_queries_via_get=False,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=10),
+        )
+        self.websocket_adapter_class = _TextFrames
+        self.following = Following()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            request = Request(scope)
+        authorization = Headers(scope=scope).get("authorization")
+        if scope["type"] == "http" or authorization is not None:
             try:
-                scope["caller"] = await authenticate(self.engine, request.headers.get("authorization"))
-            except Unauthorized as error:
-                refusal = _refusal(401, "UNAUTHORIZED", str(error))
-                return await refusal(scope, receive, send)
-            except SecretMissing as error:
-                log.error("caller_not_checked", error=str(error))
-                refusal = _refusal(
-                    503, "SECRET_MISSING", "the operator has not given this server the secret to compare"
-                )
-                return await refusal(scope, receive, send)
+                scope["caller"] = await authenticate(self.engine, authorization)
+            except (Unauthorized, SecretMissing) as error:
+                if scope["type"] == "websocket":
+                    return await WebSocketClose(code=4403)(scope, receive, send)
+                return await _refused(error)(scope, receive, send)
         return await super().__call__(scope, receive, send)
 
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        if context.admitted is None:
+            authorization = context.connection_params.get("authorization")
+            try:
+                context.admitted = await authenticate(self.engine, str(authorization) if authorization else None)
+            except (Unauthorized, SecretMissing) as error:
+                raise ConnectionRejectionError from error
+        return await super().on_ws_connect(context)
+
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
-        return Context(self.engine, request.scope["caller"], DataLoader(load_fn=_load_numbers))
+        # What lives longer than one request must not remember numbers.
+        loader = DataLoader(load_fn=_load_numbers, cache=request.scope["type"] == "http")
+        return Context(self.engine, request.scope.get("caller"), loader, self.following)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
 
     def decode_json(self, data: str | bytes) -> Any:
         return orjson.loads(data)
+
+
+def _refused(error: Unauthorized | SecretMissing) -> JSONResponse:
+    if isinstance(error, Unauthorized):
+        return _refusal(401, "UNAUTHORIZED", str(error))
+    log.error("caller_not_checked", error=str(error))
+    return _refusal(503, "SECRET_MISSING", "the operator has not given this server the secret to compare")
 
 
 def _refusal(status: int, code: str, message: str) -> JSONResponse:

@@ -2,10 +2,10 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import strawberry
 from graphql import GraphQLError
@@ -16,6 +16,7 @@ from ums import errors
 from ums.api.caller import Caller
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers
+from ums.messaging.reading.progress import Following
 from ums.snapshot import Body
 from ums.vocabulary import ChannelType, MessageState, Priority, State
 
@@ -32,8 +33,18 @@ class Context:
     """What every resolver gets."""
 
     engine: Engine
-    caller: Caller
+    admitted: Caller | None
+    """None: a websocket whose first message has not said who calls."""
     numbers: DataLoader[int, Numbers]
+    following: Following
+    connection_params: Mapping[str, Any] = field(default_factory=dict)
+    """What the first message of a websocket brought."""
+
+    @property
+    def caller(self) -> Caller:
+        if self.admitted is None:
+            raise GraphQLError("no credentials", extensions={"code": "UNAUTHORIZED"})
+        return self.admitted
 
     @property
     def channel(self) -> Body:
