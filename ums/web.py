@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
+from ums.api.token_door import token
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
 from ums.messaging.delivering import clicks, receipts
@@ -51,6 +52,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         WebSocketRoute("/graphql", graphql),
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
+        Route("/v1/token", token),
         Route("/c/{token}", click),
         Route("/healthz", alive),
         Route("/readyz", ready),

@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -37,6 +37,16 @@ class _Row:
     expires_at: int = 0
     lease_until: int = 0
     value: str = ""
+    ends_at: int = 0
+
+
+class _Kept(NamedTuple):
+    """A token that is good."""
+
+    value: str
+    until: int
+    """When to fetch another, ms: a while before `ends_at`."""
+    ends_at: int
 
 
 class SharedTokens(Tokens):
@@ -48,22 +58,29 @@ class SharedTokens(Tokens):
         self._clock = clock
         self._code = code
         self._account = hashlib.sha256(orjson.dumps(dict(credentials), option=orjson.OPT_SORT_KEYS)).hexdigest()
-        self._kept: dict[str, tuple[str, int]] = {}
+        self._kept: dict[str, _Kept] = {}
 
     async def get(self, name: str, fetch: Fetch, spoiled: str = "") -> str:
         """See `Tokens.get`; what `fetch` raises goes to the caller for whom it ran.
 
         Raises ProviderBusy when it takes too long, ProviderRefused when it could not be kept for want of a secret key.
         """
-        value, until = self._kept.get(name, ("", 0))
-        if value and value != spoiled and self._clock() < until:
-            return value
+        return (await self._good(name, fetch, spoiled)).value
+
+    async def lend(self, name: str, fetch: Fetch) -> Token:
+        good = await self._good(name, fetch, "")
+        return Token(good.value, max(0, good.ends_at - self._clock()) / 1000)
+
+    async def _good(self, name: str, fetch: Fetch, spoiled: str) -> _Kept:
+        kept = self._kept.get(name)
+        if kept and kept.value != spoiled and self._clock() < kept.until:
+            return kept
         patient_until = self._clock() + PATIENCE
         while self._clock() < patient_until:
             row = await self._look(name)
             if row.value and row.value != spoiled and self._clock() < row.expires_at:
-                self._kept[name] = row.value, row.expires_at
-                return row.value
+                self._kept[name] = _Kept(row.value, row.expires_at, row.ends_at)
+                return self._kept[name]
             if row.lease_until > self._clock():
                 await asyncio.sleep(_LOOK)
             elif fetched := await self._renew(name, row, fetch):
@@ -73,14 +90,14 @@ class SharedTokens(Tokens):
     async def _look(self, name: str) -> _Row:
         found = await fetch(connection(), _LOOK_UP, self._code, name)
         row = _Row(**found[0]) if found else _Row()
-        return _Row(row.ciphertext, row.expires_at, row.lease_until, self._opened(row.ciphertext))
+        return _Row(row.ciphertext, row.expires_at, row.lease_until, *self._opened(row.ciphertext))
 
-    async def _renew(self, name: str, seen: _Row, fetch_one: Fetch) -> str:
-        """A new token, kept for all; empty when somebody else was faster since the row was `seen`."""
-        self._sealed("")  # fails here rather than with a token in hand that cannot be kept
+    async def _renew(self, name: str, seen: _Row, fetch_one: Fetch) -> _Kept | None:
+        """A new token, kept for all; None when somebody else was faster since the row was `seen`."""
+        self._sealed("", 0)  # fails here rather than with a token in hand that cannot be kept
         mine, now = uuid.uuid4().hex, self._clock()
         if not await fetch(connection(), _CLAIM, self._code, name, seen.ciphertext, now, now + LEASE, mine):
-            return ""
+            return None
         try:
             return await self._keep(name, mine, await self._fetched(name, fetch_one))
         except BaseException:
@@ -97,30 +114,29 @@ class SharedTokens(Tokens):
             message = f"DeliveryChannel {self._code}: the platform did not give out its {name} in time"
             raise ProviderBusy("token", message) from error
 
-    async def _keep(self, name: str, mine: str, token: Token) -> str:
-        """The token, once it is written down; empty when the lease ran out, for the successor's voids this one."""
-        expires_at = self._clock() + int(1000 * renewed_after(token.lives))
-        ciphertext = self._sealed(token.value)
-        if not await execute(connection(), _KEEP, self._code, name, mine, ciphertext, expires_at):
-            return ""
-        self._kept[name] = token.value, expires_at
-        return token.value
+    async def _keep(self, name: str, mine: str, token: Token) -> _Kept | None:
+        """The token, once it is written down; None when the lease ran out, for the successor's voids this one."""
+        now = self._clock()
+        kept = _Kept(token.value, now + int(1000 * renewed_after(token.lives)), now + int(1000 * token.lives))
+        ciphertext = self._sealed(kept.value, kept.ends_at)
+        if not await execute(connection(), _KEEP, self._code, name, mine, ciphertext, kept.until):
+            return None
+        self._kept[name] = kept
+        return kept
 
-    def _sealed(self, value: str) -> str:
+    def _sealed(self, value: str, ends_at: int) -> str:
         try:
-            return seal(self._settings, orjson.dumps([self._account, value]).decode())
+            return seal(self._settings, orjson.dumps([self._account, value, ends_at]).decode())
         except SecretMissing as missing:
             raise ProviderRefused("secret_missing", f"DeliveryChannel {self._code}: {missing}") from missing
 
-    def _opened(self, ciphertext: str) -> str:
-        """The token in it; empty when it is another account's, or no key is left that opens it."""
-        if not ciphertext:
-            return ""
+    def _opened(self, ciphertext: str) -> tuple[str, int]:
+        """The token in it, and its end; empty when it is another account's, or no key is left that opens it."""
         try:
-            account, value = orjson.loads(unseal(self._settings, ciphertext))
-        except SecretMissing:
-            return ""
-        return str(value) if account == self._account else ""
+            account, value, ends_at = orjson.loads(unseal(self._settings, ciphertext)) if ciphertext else ("", "", 0)
+        except (SecretMissing, ValueError):
+            return "", 0
+        return (value, ends_at) if account == self._account else ("", 0)
 
 
 _LOOK_UP = "SELECT ciphertext, expires_at, lease_until FROM provider_token WHERE delivery_channel = $1 AND name = $2"

@@ -33,22 +33,32 @@ class Tokens(ABC):
         `spoiled` is one that the platform has just refused: whoever still has that one gets another.
         """
 
+    @abstractmethod
+    async def lend(self, name: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
+        """The token as `get` gives it, with the seconds for which the platform still takes it."""
+
 
 class OwnTokens(Tokens):
     """Those of one process alone."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, float]] = {}
+        self._kept: dict[str, tuple[Token, float]] = {}
         self._asking = asyncio.Lock()
 
     async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str = "") -> str:
+        return (await self._good(name, fetch, spoiled))[0].value
+
+    async def lend(self, name: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
+        token, since = await self._good(name, fetch, "")
+        return Token(token.value, token.lives - (time.monotonic() - since))
+
+    async def _good(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str) -> tuple[Token, float]:
+        """A token, and since when it is there."""
         async with self._asking:
-            value, until = self._kept.get(name, ("", 0.0))
-            if not value or value == spoiled or time.monotonic() > until:
-                token = await fetch()
-                value, until = token.value, time.monotonic() + renewed_after(token.lives)
-                self._kept[name] = value, until
-            return value
+            token, since = self._kept.get(name, (Token("", 0.0), 0.0))
+            if not token.value or token.value == spoiled or time.monotonic() > since + renewed_after(token.lives):
+                self._kept[name] = token, since = await fetch(), time.monotonic()
+            return token, since
 
 
 def renewed_after(lives: float) -> float:
@@ -222,6 +232,13 @@ class Provider(ABC):
         Raises ProviderBusy, OutcomeUnknown, or ProviderRefused when it says that it is too late or impossible.
         """
         raise NotImplementedError(f"{self.platform} takes nothing back")
+
+    async def lend(self) -> Token:
+        """The account's token for other systems of its owner, who would void it if they fetched one of their own.
+
+        Raises ProviderBusy or ProviderRefused.
+        """
+        raise NotImplementedError(f"{self.platform} gives out no token that could be lent")
 
     async def close(self) -> None:  # noqa: B027 - most providers hold nothing of their own
         """Let go of pooled connections of its own; the HTTP session is not its own."""

@@ -110,6 +110,9 @@ class Dingtalk(Provider):
         if said.fate:
             raise said.refusal()
 
+    async def lend(self) -> Token:
+        return await self.account.tokens.lend("access_token", self._fresh_token)
+
     async def _call(self, path: str, body: Mapping[str, Any]) -> Said:
         """With the token; once more with another when DingTalk does not know it any longer."""
         token = await self.account.tokens.get("access_token", self._fresh_token)

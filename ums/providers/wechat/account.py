@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import aiohttp
 
 from ums.errors import OutcomeUnknown
-from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target, Token
 from ums.providers.wechat.api import Said, WechatApi
 from ums.providers.wechat.door import Door
 from ums.providers.wechat.errors import Fate, fate_of, is_quota, refusal
@@ -64,6 +64,9 @@ class WechatProvider(Provider):
             raise refusal(said.code, said.words)
         state, reason = fate.value
         return Outcome(target.id, state, reason, str(said.code), said.words)
+
+    async def lend(self) -> Token:
+        return await self._api.lend()
 
     def greet(self, report: Report) -> str | None:
         return self._door.greet(report)

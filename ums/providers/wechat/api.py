@@ -64,6 +64,10 @@ class WechatApi:
         """The access token, shared by all workers; raises ProviderBusy or ProviderRefused."""
         return await self._account.tokens.get("access_token", self._fetched, spoiled)
 
+    async def lend(self) -> Token:
+        """See `Provider.lend`."""
+        return await self._account.tokens.lend("access_token", self._fetched)
+
     async def _under_a_token(self, call: Callable[[str], Awaitable[Reply]]) -> Said:
         token = await self.token()
         said = await self._said(call(token), token)

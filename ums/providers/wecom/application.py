@@ -124,10 +124,15 @@ class WecomApplication(Provider):
     async def _posted(self, path: str, token: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return said(await self._exchange.post(f"{path}?{urlencode({'access_token': token})}", body))
 
+    async def lend(self) -> Token:
+        return await self.account.tokens.lend(self._token_name, self._fresh_token)
+
     async def _token(self, spoiled: str = "") -> str:
-        credentials = self.account.credentials
-        name = f"{credentials['corpId']}/{credentials['agentId']}"
-        return await self.account.tokens.get(name, self._fresh_token, spoiled)
+        return await self.account.tokens.get(self._token_name, self._fresh_token, spoiled)
+
+    @property
+    def _token_name(self) -> str:
+        return f"{self.account.credentials['corpId']}/{self.account.credentials['agentId']}"
 
     async def _fresh_token(self) -> Token:
         """https://developer.work.weixin.qq.com/document/path/91039"""
