@@ -12,6 +12,7 @@ from jpush import common
 from tests.providers.conftest import Doors, body, opened
 from ums.sandbox import Sandbox, free_address, sandbox
 from ums.sandbox.script import Script
+from ums.schemas import check
 
 PUSH = {"platform": "all", "audience": {"registration_id": ["rid-a", "rid-b"]}, "notification": {"alert": "Hello"}}
 
@@ -48,6 +49,32 @@ async def test_the_official_client_pushes(official: jpush.JPush, running: Sandbo
     assert accepted["targets"] == ["rid-a"]
     assert accepted["msg_id"] == answer.payload["msg_id"]
     assert accepted["push"]["notification"]["android"]["title"] == "Shop"
+    official.session.close()
+
+
+async def test_the_official_client_pushes_to_every_platform_with_all_that_it_can_say(
+    official: jpush.JPush, running: Sandbox
+) -> None:
+    push = official.create_push()
+    push.audience, push.platform = jpush.audience(jpush.registration_id("rid-a", "rid-b")), jpush.all_
+    push.notification = jpush.notification(
+        alert="Hello",
+        ios=jpush.ios({"title": "Shop", "body": "Hello"}, "+2", "ding.caf", mutable_content=True, thread_id="orders"),
+        android=jpush.android("Hello", "Shop", style=1, big_text="At length", channel_id="orders", badge_add_num=1),
+        hmos=jpush.hmos("Hello", "Shop", "MARKETING", intent={"url": "action.system.home"}, badge_add_num=1),
+        quickapp={"alert": "Hello", "title": "Shop", "page": "/orders"},
+    )
+    push.message = jpush.message("for the app itself", extras={"order": "7"})
+    push.options = {"apns_production": True, "third_party_channel": {"xiaomi": {"distribution": "ospush"}}}
+
+    assert (await asyncio.to_thread(push.send_validate)).payload["sendno"] == "0"
+    assert running.record("jpush").submissions == 0
+    await asyncio.to_thread(push.send)
+
+    [accepted] = running.record("jpush").accepted
+    sent = {name: getattr(push, name) for name in ("platform", "notification", "message", "options")}
+    assert accepted["push"] == sent
+    assert check("content/app", sent) == []
     official.session.close()
 
 
