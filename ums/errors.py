@@ -73,6 +73,14 @@ class Unauthorized(UmsError):
     """The caller must act: the key or the secret is wrong."""
 
 
+class CallerForbidden(UmsError):
+    """The caller must act: it is known, and may not do this; `code` is stable."""
+
+    def __init__(self, message: str, code: str = "FORBIDDEN") -> None:
+        self.code = code
+        super().__init__(message)
+
+
 class ProviderRefused(UmsError):
     """The operator must act: the account or the request is wrong; `code` and `message` are the provider's."""
 

@@ -1,15 +1,17 @@
 """The API over a real socket, with the sandbox behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import pytest
 import uvicorn
 
 from tests.shop import Time, open_shop
+from ums.members import tokens
 from ums.messaging.delivering.drain import drain
 from ums.messaging.engine import Engine
 from ums.messaging.reading.progress import Following
@@ -32,10 +34,32 @@ class Api:
         self, query: str, *, user: str = "shop", password: str = "sandbox-shop-master-secret", **variables: Any
     ) -> Any:
         """The whole answer to a request, as Channel `shop` unless said otherwise."""
-        headers = {"authorization": aiohttp.encode_basic_auth(user, password)}
+        return await self.answers_with({}, query, user=user, password=password, **variables)
+
+    async def answers_with(
+        self,
+        headers: Mapping[str, str],
+        query: str,
+        *,
+        user: str = "shop",
+        password: str = "sandbox-shop-master-secret",
+        **variables: Any,
+    ) -> Any:
+        """The same, with more headers; an `authorization` among them takes the place of key and secret."""
+        headers = {"authorization": aiohttp.encode_basic_auth(user, password), **headers}
         body = {"query": query, "variables": variables}
         async with self.session.post(f"{self.url}/graphql", json=body, headers=headers) as response:
             return await response.json()
+
+    async def member_answers(self, query: str, token: str, channel: str = "", /, **variables: Any) -> Any:
+        """The whole answer to a request with a Member's token, for that Channel, by name, or for none."""
+        headers = {"authorization": f"Bearer {token}"} | ({"x-ums-channel": channel} if channel else {})
+        return await self.answers_with(headers, query, **variables)
+
+    async def token(self, login: str) -> str:
+        """A new one of a declared Member."""
+        maker = tokens.Maker("root", self.engine.clock())
+        return (await tokens.create(login, f"test-{uuid4().hex}", 30, maker))[1]
 
     async def asks(self, query: str, **variables: Any) -> Any:
         answer = await self.answers(query, **variables)
@@ -48,8 +72,9 @@ class Api:
 
 
 @pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Api]:
+async def api(settings: Settings, more_declared: str) -> AsyncIterator[Api]:
     settings = open_shop(settings)
+    (settings.config / "more.yaml").write_text(more_declared)
     await reconcile(settings, write=True)
     app = application(settings, Time())
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="on", log_config=None))

@@ -1,47 +1,147 @@
-"""Who is calling: a Channel by its key and secret, or the holder of the people key."""
+"""Who is calling: a Channel by its key and secret, the holder of the people key, or a Member by a token."""
 
 import base64
 import binascii
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ums.errors import Unauthorized
+from ums.errors import CallerForbidden, Unauthorized
+from ums.members import tokens
+from ums.members.rights import Right, Role, rights_of
+from ums.members.roster import Member, member
 from ums.messaging.engine import Engine
 from ums.people.users import Scope
-from ums.snapshot import Body
+from ums.schemas import did_you_mean
+from ums.snapshot import Body, Snapshot
+
+CHANNEL_HEADER = "X-UMS-Channel"
+"""By it a Member says for which Channel, by name, a request is."""
 
 _HINT = "send HTTP Basic credentials: Channel Key as user and Master Secret as password"
+_BEARER_HINT = "unknown or expired token; make another one"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request brings along."""
+
+    authorization: str = ""
+    channel: str = ""
+    """The value of `X-UMS-Channel`; empty: there is none."""
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Credentials":
+        """`headers` by their names in whatever case."""
+        return cls(headers.get("authorization", ""), headers.get(CHANNEL_HEADER, ""))
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`channel` is None for the holder of the people key, who may manage people and nothing else."""
+    """Who calls, for which Channel, and what that allows.
+
+    `channel` is None for the holder of the people key, who may manage people and nothing else, and for a Member who
+    names none.
+    """
 
     channel: Body | None
     scope: Scope
+    rights: frozenset[Right]
+    role: Role | None = None
+    """Of a caller that is no Member."""
+    member: Member | None = None
+    means: str = ""
+    """By which a Member got in, such as `token laptop`."""
+    channels: tuple[str, ...] = ()
+    """Which a Member may name."""
+
+    @property
+    def name(self) -> str:
+        """For what is written down of this call: the Member's login or the Channel Key."""
+        return self.member.login if self.member else self.channel["key"] if self.channel else ""
+
+    def for_channel(self) -> Body:
+        """The Channel that the caller acts for; raises CallerForbidden when it names none."""
+        if self.channel is None:
+            raise _channel_missing(self)
+        return self.channel
+
+    def require(self, right: Right) -> None:
+        """Raises CallerForbidden, with what is missing, unless the caller may."""
+        if right not in self.rights:
+            raise _refusal(self, right)
 
 
-async def authenticate(engine: Engine, authorization: str | None) -> Caller:
-    """The caller behind an Authorization header; raises Unauthorized or SecretMissing."""
-    name, secret = _basic(authorization)
+async def authenticate(engine: Engine, given: Credentials) -> Caller:
+    """The caller behind the credentials; raises Unauthorized, CallerForbidden or SecretMissing."""
+    scheme, _, rest = given.authorization.partition(" ")
     snapshot = await engine.snapshots.newest()
+    if scheme.lower() == "bearer":
+        token = await tokens.known(rest.strip(), engine.clock())
+        found = member(snapshot, token.member) if token else None
+        if token is None or found is None:
+            raise Unauthorized(_BEARER_HINT)
+        return as_member(snapshot, found, given.channel, f"token {token.name}")
+    if scheme.lower() != "basic":
+        raise Unauthorized(f"no credentials; {_HINT}")
+    caller = _by_key(engine, snapshot, *_basic(rest))
+    if given.channel and given.channel != (caller.channel["name"] if caller.channel else ""):
+        raise CallerForbidden(f"{CHANNEL_HEADER}: a key is for what it is for; the header is for Members")
+    return caller
+
+
+def as_member(snapshot: Snapshot, who: Member, name: str, means: str) -> Caller:
+    """A Member who acts for a Channel, by name, or for none; raises CallerForbidden where he has no role in it."""
+    mine = who.channels(snapshot.all("Channel"))
+    if not name:
+        scope = _scope_of_all(snapshot) if who.is_admin() else Scope(frozenset(), frozenset())
+        return Caller(None, scope, who.rights_in(None), None, who, means, tuple(mine))
+    if name not in mine:
+        known = ", ".join(mine) or "none"
+        message = f"{CHANNEL_HEADER}: {who.login} has no role in a Channel {name!r}{did_you_mean(name, mine)}"
+        raise CallerForbidden(f"{message}; expected one of {known}")
+    channel = {**snapshot.all("Channel")[name], "name": name}
+    return Caller(channel, _scope(channel), who.rights_in(name), None, who, means, tuple(mine))
+
+
+def _by_key(engine: Engine, snapshot: Snapshot, name: str, secret: str) -> Caller:
     channel = snapshot.channel(name)
     if channel is not None:
         _compare(secret, snapshot.secret(engine.settings, "Channel", channel["name"], "masterSecret"))
-        granted = frozenset(grant["name"] for grant in channel["deliveryChannels"])
-        return Caller(channel, Scope(frozenset({channel["key"]}), granted))
+        return Caller(channel, _scope(channel), rights_of([Role.CHANNEL_KEY]), Role.CHANNEL_KEY)
     people = engine.settings.people_secret
     if name and name == engine.settings.people_key and people is not None:
         _compare(secret, engine.settings.resolve(people))
-        keys = frozenset(body["key"] for body in snapshot.all("Channel").values())
-        return Caller(None, Scope(keys, frozenset(snapshot.all("DeliveryChannel"))))
+        return Caller(None, _scope_of_all(snapshot), rights_of([Role.PEOPLE_KEY]), Role.PEOPLE_KEY)
     raise Unauthorized(f"unknown key or wrong secret; {_HINT}")
 
 
-def _basic(authorization: str | None) -> tuple[str, str]:
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        raise Unauthorized(f"no credentials; {_HINT}")
+def _scope(channel: Body) -> Scope:
+    return Scope(frozenset({channel["key"]}), frozenset(grant["name"] for grant in channel["deliveryChannels"]))
+
+
+def _scope_of_all(snapshot: Snapshot) -> Scope:
+    keys = frozenset(body["key"] for body in snapshot.all("Channel").values())
+    return Scope(keys, frozenset(snapshot.all("DeliveryChannel")))
+
+
+def _refusal(caller: Caller, right: Right) -> CallerForbidden:
+    if caller.role is not None:
+        return CallerForbidden(f"the {caller.role.value} is not for this: {right.value}")
+    if caller.member is None or caller.channel is None:
+        return _channel_missing(caller)
+    where = f"Channel {caller.channel['name']}"
+    return CallerForbidden(f"{caller.member.login} has no role in {where} that may do this: {right.value}")
+
+
+def _channel_missing(caller: Caller) -> CallerForbidden:
+    if caller.role is not None:
+        return CallerForbidden("the people key manages people only; call with a Channel Key")
+    yours = ", ".join(caller.channels) or "none"
+    return CallerForbidden(f"say for which Channel by the header {CHANNEL_HEADER}; yours: {yours}", "CHANNEL_MISSING")
+
+
+def _basic(encoded: str) -> tuple[str, str]:
     try:
         name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:

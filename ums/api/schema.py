@@ -31,10 +31,12 @@ from strawberry.types import ExecutionContext
 from strawberry.types.unset import UnsetType
 
 from ums.api.callbacks import CallbacksMutation, CallbacksQuery
-from ums.api.caller import authenticate
+from ums.api.caller import Credentials, authenticate
 from ums.api.config import ConfigQuery
 from ums.api.directory import DirectoryQuery
+from ums.api.guard import guard
 from ums.api.lists import ListsMutation, ListsQuery
+from ums.api.members import MembersMutation, MembersQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.progress import ProgressSubscription
@@ -45,7 +47,7 @@ from ums.api.statistics import StatisticsQuery
 from ums.api.switches import SwitchesMutation
 from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
-from ums.errors import SecretMissing, Unauthorized
+from ums.errors import CallerForbidden, SecretMissing, UmsError, Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers, numbers
 from ums.messaging.reading.progress import Following
@@ -54,7 +56,16 @@ log = structlog.get_logger()
 
 
 @strawberry.type
-class Query(MessagesQuery, DirectoryQuery, ListsQuery, TemplatesQuery, CallbacksQuery, StatisticsQuery, ConfigQuery):
+class Query(
+    MessagesQuery,
+    DirectoryQuery,
+    ListsQuery,
+    TemplatesQuery,
+    CallbacksQuery,
+    StatisticsQuery,
+    ConfigQuery,
+    MembersQuery,
+):
     """What is and what was."""
 
 
@@ -67,6 +78,7 @@ class Mutation(
     PeopleMutation,
     ListsMutation,
     SwitchesMutation,
+    MembersMutation,
 ):
     """What shall happen."""
 
@@ -105,6 +117,9 @@ schema = _Schema(
 )
 
 
+guard(schema._schema)
+
+
 class _TextFrames(ASGIWebSocketAdapter):
     """The protocol is one of text frames, and our JSON comes as bytes."""
 
@@ -137,11 +152,10 @@ class Endpoint(GraphQL[Context, None]):
         self.following = Following()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization = Headers(scope=scope).get("authorization")
-        if scope["type"] == "http" or authorization is not None:
+        if scope["type"] == "http" or "authorization" in Headers(scope=scope):
             try:
-                scope["caller"] = await authenticate(self.engine, authorization)
-            except (Unauthorized, SecretMissing) as error:
+                scope["caller"] = await authenticate(self.engine, Credentials.of(Headers(scope=scope)))
+            except _REFUSALS as error:
                 if scope["type"] == "websocket":
                     return await WebSocketClose(code=4403)(scope, receive, send)
                 return await _refused(error)(scope, receive, send)
@@ -149,10 +163,11 @@ class Endpoint(GraphQL[Context, None]):
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         if context.admitted is None:
-            authorization = context.connection_params.get("authorization")
+            said = context.connection_params
+            given = Credentials(str(said.get("authorization", "")), str(said.get("channel", "")))
             try:
-                context.admitted = await authenticate(self.engine, str(authorization) if authorization else None)
-            except (Unauthorized, SecretMissing) as error:
+                context.admitted = await authenticate(self.engine, given)
+            except _REFUSALS as error:
                 raise ConnectionRejectionError from error
         return await super().on_ws_connect(context)
 
@@ -168,7 +183,12 @@ class Endpoint(GraphQL[Context, None]):
         return orjson.loads(data)
 
 
-def _refused(error: Unauthorized | SecretMissing) -> JSONResponse:
+_REFUSALS = (Unauthorized, CallerForbidden, SecretMissing)
+
+
+def _refused(error: UmsError) -> JSONResponse:
+    if isinstance(error, CallerForbidden):
+        return _refusal(403, error.code, str(error))
     if isinstance(error, Unauthorized):
         return _refusal(401, "UNAUTHORIZED", str(error))
     log.error("caller_not_checked", error=str(error))

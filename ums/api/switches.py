@@ -24,7 +24,9 @@ class SwitchesMutation:
     ) -> SetDeliveryChannelEnabledPayload:
         engine, channel = info.context.engine, info.context.channel
         try:
-            await switch(channel["name"], delivery_channel, enabled, author=channel["key"], now=engine.clock())
+            await switch(
+                channel["name"], delivery_channel, enabled, author=info.context.caller.name, now=engine.clock()
+            )
         except CallerRefused as refused:
             return SetDeliveryChannelEnabledPayload(enabled=None, problems=[Problem.of(p) for p in refused.problems])
         engine.snapshots.look_again()

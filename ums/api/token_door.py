@@ -7,8 +7,9 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ums.api.caller import authenticate
-from ums.errors import CallerRefused, ProviderBusy, ProviderRefused, SecretMissing, Unauthorized
+from ums.api.caller import Credentials, authenticate
+from ums.errors import CallerForbidden, CallerRefused, ProviderBusy, ProviderRefused, SecretMissing, Unauthorized
+from ums.members.rights import Right
 from ums.messaging.engine import Engine
 from ums.messaging.lend import lend
 
@@ -24,10 +25,11 @@ async def token(request: Request) -> JSONResponse:
     engine: Engine = request.app.state.engine
     kind, code = request.query_params.get("type", ""), request.query_params.get("deliveryChannel", "")
     try:
-        caller = await authenticate(engine, request.headers.get("authorization"))
-        if caller.channel is None:
-            return _failure(403, UNAUTHORIZED, "the people key gets no tokens; call with a Channel Key")
-        lent = await lend(engine, caller.channel, kind, code)
+        caller = await authenticate(engine, Credentials.of(request.headers))
+        caller.require(Right.BORROW_TOKENS)
+        lent = await lend(engine, caller.for_channel(), kind, code)
+    except CallerForbidden as error:
+        return _failure(403, UNAUTHORIZED, str(error))
     except Unauthorized as error:
         return _failure(401, UNAUTHORIZED, str(error))
     except CallerRefused as refused:

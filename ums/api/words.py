@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 
 from ums import errors
 from ums.api.caller import Caller
+from ums.errors import CallerForbidden
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers
 from ums.messaging.reading.progress import Following
@@ -48,17 +49,11 @@ class Context:
 
     @property
     def channel(self) -> Body:
-        """The calling Channel; the people key is refused."""
-        if self.caller.channel is None:
-            extensions = {"code": "FORBIDDEN"}
-            raise GraphQLError("the people key manages people only; call with a Channel Key", extensions=extensions)
-        return self.caller.channel
-
-    def people_only(self) -> None:
-        """Nobody but the holder of the people key comes further."""
-        if self.caller.channel is not None:
-            extensions = {"code": "FORBIDDEN"}
-            raise GraphQLError("a Channel Key cannot do this; call with the people key", extensions=extensions)
+        """For which the caller acts; raises GraphQLError when it names none."""
+        try:
+            return self.caller.for_channel()
+        except CallerForbidden as missing:
+            raise GraphQLError(str(missing), extensions={"code": missing.code}) from missing
 
 
 Info = strawberry_types.Info[Context, None]

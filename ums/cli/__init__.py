@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from ums.cli import config as config  # one line for each module that adds commands
 from ums.cli import demo as demo
 from ums.cli import folders as folders
+from ums.cli import members as members
 from ums.cli import numbers as numbers
 from ums.cli import people as people
 from ums.cli import previewing as previewing

@@ -22,6 +22,10 @@ def chosen(
 
 
 def note(message: str) -> Note:
-    """Who and which commit, as CI says it; at a terminal the user's name."""
-    author = os.environ.get("UMS_AUTHOR") or os.environ.get("USER", "")
-    return Note(author=author[:200], commit=os.environ.get("UMS_COMMIT", "")[:64], message=message)
+    """Who and which commit, as CI says it."""
+    return Note(author=author(), commit=os.environ.get("UMS_COMMIT", "")[:64], message=message)
+
+
+def author() -> str:
+    """Who runs this command, as CI says it; at a terminal the user's name."""
+    return (os.environ.get("UMS_AUTHOR") or os.environ.get("USER", ""))[:200]

@@ -1,0 +1,75 @@
+"""Which right each field of the schema takes, and the one place that asks for it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
+
+from ums.api.caller import Caller
+from ums.errors import CallerForbidden
+from ums.members.rights import Right
+
+NEEDS: Mapping[str, Right] = {
+    "Query.message": Right.READ,
+    "Query.messages": Right.READ,
+    "Query.lifecycle": Right.READ,
+    "Query.user": Right.READ_PEOPLE,
+    "Query.users": Right.READ_PEOPLE,
+    "Query.coverage": Right.READ_PEOPLE,
+    "Query.segments": Right.READ,
+    "Query.lists": Right.READ,
+    "Query.previewTemplate": Right.READ,
+    "Query.callbacks": Right.READ,
+    "Query.statistics": Right.READ,
+    "Query.config": Right.READ,
+    "Query.me": Right.OWN_TOKENS,
+    "Query.memberTokens": Right.OWN_TOKENS,
+    "Subscription.messageProgress": Right.READ,
+    "Mutation.sendMessage": Right.SEND,
+    "Mutation.updateScheduledMessage": Right.SEND,
+    "Mutation.cancelScheduledMessage": Right.SEND,
+    "Mutation.forwardMessage": Right.SEND,
+    "Mutation.recallMessage": Right.RECALL,
+    "Mutation.deleteMessage": Right.RECALL,
+    "Mutation.replayCallbacks": Right.CALLBACKS,
+    "Mutation.testCallback": Right.CALLBACKS,
+    "Mutation.upsertUsers": Right.WRITE_PEOPLE,
+    "Mutation.deleteUsers": Right.DELETE_PEOPLE,
+    "Mutation.addListMembers": Right.WRITE_PEOPLE,
+    "Mutation.removeListMembers": Right.WRITE_PEOPLE,
+    "Mutation.addSegmentMembers": Right.WRITE_PEOPLE,
+    "Mutation.removeSegmentMembers": Right.WRITE_PEOPLE,
+    "Mutation.setDeliveryChannelEnabled": Right.SWITCH,
+    "Mutation.createMemberToken": Right.OWN_TOKENS,
+    "Mutation.revokeMemberToken": Right.OWN_TOKENS,
+}
+"""A field that is not in here stops the schema from being built. What hangs under a field is the field's."""
+
+Resolver = Callable[..., Any]
+
+
+def guard(schema: GraphQLSchema) -> None:
+    """Every field of the root types asks for its right first; raises KeyError for one that says none."""
+    for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
+        for name, field in (root.fields if root else {}).items():
+            right = NEEDS[f"{root}.{name}"]
+            if field.subscribe:
+                field.subscribe = _guarded(field.subscribe, right)
+            elif field.resolve:
+                field.resolve = _guarded(field.resolve, right)
+
+
+def _guarded(resolve: Resolver, right: Right) -> Resolver:
+    def ask_first(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        require(info.context.caller, right)
+        return resolve(source, info, **arguments)
+
+    return ask_first
+
+
+def require(caller: Caller, right: Right) -> None:
+    """Raises the GraphQLError of whoever may not."""
+    try:
+        caller.require(right)
+    except CallerForbidden as error:
+        raise GraphQLError(str(error), extensions={"code": error.code}) from error

@@ -1,0 +1,24 @@
+"""What Members come with and what they did: written by `ums.members` alone."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class MemberToken(Model):
+    """An API token of a Member, as its hash."""
+
+    id = fields.IntField(primary_key=True)
+    member = fields.CharField(80)
+    """The login."""
+    name = fields.CharField(80)
+    hash = fields.CharField(64, unique=True)
+    """SHA-256 of the text, hex."""
+    created_at = fields.BigIntField()
+    created_by = fields.CharField(200)
+    expires_at = fields.BigIntField()
+    used_at: int | None = fields.BigIntField(null=True)
+    """The last time, to the minute."""
+
+    class Meta:
+        table = "member_token"
+        unique_together = (("member", "name"),)
