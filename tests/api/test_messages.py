@@ -125,12 +125,17 @@ async def test_a_lifecycle_tells_why_the_policy_did_what_it_did(api: Api) -> Non
     message = await sent(api, body=body, policy="app-then-sms")
     await api.works()
     query = """query ($id: ID!) { lifecycle(messageId: $id, target: "ann") {
-      nextCheckAt why { step verdict until because } } }"""
+      nextCheckAt why { step verdict until because declaredAt { text file line revision commit } } } }"""
 
     (life,) = (await api.asks(query, id=message))["lifecycle"]
 
     reason = "step 2 (sms) waits: app may still be delivered within 5m"
-    assert life["why"] == [{"step": 2, "verdict": "WAIT", "until": life["nextCheckAt"], "because": reason}]
+    shop = (api.engine.settings.config / "shop.yaml").read_text().splitlines()
+    line = 1 + shop.index("    when: {all: [{notDelivered: app, within: 5m}]}")
+    place = {"text": f"config/shop.yaml:{line}", "file": "config/shop.yaml", "line": line, "revision": 1, "commit": ""}
+    assert life["why"] == [
+        {"step": 2, "verdict": "WAIT", "until": life["nextCheckAt"], "because": reason, "declaredAt": place}
+    ]
 
 
 async def test_a_lifecycle_is_found_by_address_too(api: Api) -> None:

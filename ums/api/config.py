@@ -7,8 +7,10 @@ import strawberry
 from strawberry.scalars import JSON
 
 from ums import models
-from ums.api.words import Info, limited, maybe_moment, moment
+from ums.api.words import DeclaredAt, Info, limited, maybe_moment, moment
+from ums.declarations import places
 from ums.messaging.reading.standing import Standing, Status, standings
+from ums.places import Place
 from ums.reconcile import visible
 from ums.snapshot import Body, Key, Snapshot
 
@@ -26,6 +28,7 @@ class Resource:
     body: JSON
     status: ResourceStatus
     reason: str = strawberry.field(description="Why it is INVALID; else empty.")
+    declared_at: DeclaredAt
 
 
 @strawberry.type(description="A value that was switched at run time, against what the files say.")
@@ -108,14 +111,19 @@ class Config:
         return WatchStatus(status=row.status, revision=row.revision, commit=row.commit, checked_at=at)
 
     @strawberry.field(description="The calling Channel, what it owns, and the DeliveryChannels granted to it.")
-    def resources(self, kind: str | None = None) -> list[Resource]:
+    async def resources(self, kind: str | None = None) -> list[Resource]:
         invalid = self.snapshot.invalid(self.channel["name"])
-        return [
-            _resource((of, name), body, invalid.get((of, name), ""))
+        seen = {
+            (of, name): body
             for of in self.snapshot.bodies
             if kind in {None, of}
             for name, body in self.snapshot.all(of).items()
             if _is_visible(self.channel, of, name, body)
+        }
+        known = await places(seen)
+        return [
+            _resource(key, body, invalid.get(key, ""), DeclaredAt.of(known.get(key, Place())))
+            for key, body in seen.items()
         ]
 
     @strawberry.field(description="How the DeliveryChannels granted to the calling Channel are doing.")
@@ -148,11 +156,11 @@ class ConfigQuery:
 _HIDDEN = {"DeliveryChannel": {"credentials"}, "Channel": {"masterSecret"}}
 
 
-def _resource(key: Key, body: Body, reason: str) -> Resource:
+def _resource(key: Key, body: Body, reason: str, declared_at: DeclaredAt) -> Resource:
     kind, name = key
     shown = {key: value for key, value in body.items() if key not in _HIDDEN.get(kind, ())}
     status = ResourceStatus.INVALID if reason else ResourceStatus.VALID
-    return Resource(kind=kind, name=name, body=JSON(shown), status=status, reason=reason)
+    return Resource(kind=kind, name=name, body=JSON(shown), status=status, reason=reason, declared_at=declared_at)
 
 
 def _is_visible(channel: Body, kind: str, name: str, body: Body) -> bool:

@@ -4,10 +4,11 @@ from datetime import datetime
 
 import strawberry
 
-from ums.api.words import maybe_moment, moment
+from ums.api.words import DeclaredAt, maybe_moment, moment
 from ums.messaging.policy import Verdict
 from ums.messaging.reading import lifecycle
 from ums.messaging.reading.reasons import Reasoned
+from ums.places import Place
 from ums.vocabulary import State
 
 strawberry.enum(Verdict, name="PolicyVerdict", description="DUE: the step went out. ENDED: it never will.")
@@ -48,13 +49,17 @@ class Decision:
         description="When it is looked at again, unless something happens before."
     )
     because: str = strawberry.field(description="The reason, in words.")
+    declared_at: DeclaredAt = strawberry.field(
+        description="Where in the policy stands what decided: the condition, if it was one; else the step."
+    )
 
     @classmethod
-    def of(cls, decided: Reasoned) -> "Decision":
+    def of(cls, decided: Reasoned, policy: Place) -> "Decision":
         verdict, until = decided.judged.decision.verdict, decided.judged.decision.until
         return cls(
             step=decided.step, verdict=Verdict.DUE if decided.taken else verdict, at=moment(decided.at),
             until=None if decided.taken else maybe_moment(until), because=decided.words,
+            declared_at=DeclaredAt.of(policy, decided.path),
         )  # fmt: skip
 
 
@@ -81,7 +86,7 @@ class Lifecycle:
         return cls(
             target=story.target, state=story.state, reason=story.reason, step=story.step,
             next_check_at=maybe_moment(story.next_check_at), progress=progress, log=[_attempt(a) for a in story.log],
-            why=[Decision.of(decided) for decided in story.why],
+            why=[Decision.of(decided, story.policy) for decided in story.why],
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from ums.errors import CallerForbidden
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers
 from ums.messaging.reading.progress import Following
+from ums.places import ROOT, Place
 from ums.snapshot import Body
 from ums.vocabulary import ChannelType, MessageState, Priority, State
 
@@ -68,6 +69,20 @@ class Problem:
     @classmethod
     def of(cls, problem: errors.Problem) -> "Problem":
         return cls(code=problem.code, message=problem.message, path=problem.path)
+
+
+@strawberry.type(description="Where something was declared, as of the revision that last changed it.")
+class DeclaredAt:
+    text: str = strawberry.field(description="`config/policies/shop.yaml:16`; or in words that it is not known.")
+    file: str = strawberry.field(description="Empty: it is not known.")
+    line: int | None
+    revision: int
+    commit: str = strawberry.field(description="In which the file had that line.")
+
+    @classmethod
+    def of(cls, place: Place, path: str = ROOT) -> "DeclaredAt":
+        line = place.line(path)
+        return cls(text=place.told(path), file=place.file, line=line, revision=place.revision, commit=place.commit)
 
 
 Node = TypeVar("Node")

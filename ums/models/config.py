@@ -50,6 +50,10 @@ class ResourceVersion(Model):
     revision = fields.IntField()
     body: dict[str, Any] | None = fields.JSONField(null=True)
     hash = fields.CharField(64, default="")
+    file = fields.CharField(500, default="", db_default="")
+    """Where that revision declared it. Empty: it came from no file, or from a UMS that did not keep it."""
+    lines: dict[str, int] | None = fields.JSONField(null=True)
+    """By JSON path, in that file."""
 
     class Meta:
         table = "resource_version"

@@ -9,6 +9,7 @@ from ums.reconcile.current import current, drift, generated_secret, latest, swit
 from ums.reconcile.effects import perform
 from ums.reconcile.export import Left, export
 from ums.reconcile.history import Shown, Step, bodies_as_of, history, shown
+from ums.reconcile.places import Places
 from ums.reconcile.plan import DEFAULT, Live, Options, Plan, Touched, plan
 from ums.reconcile.radius import with_radius
 from ums.reconcile.ready import DatabaseUnreachable, SchemaMissing, never_ran, ready
@@ -30,9 +31,9 @@ async def reconcile(settings: Settings, *, write: bool, options: Options = DEFAU
     declared = checked(settings.config)
     if never_ran(settings) and not write:
         made = plan(declared.bodies, Live(), options)
-        return replace(made, warnings=tuple(declared.warnings))
+        return replace(made, warnings=tuple(declared.warnings), places=Places(declared.declared, settings))
     async with ready(settings, write=write):
-        made = await _planned(declared, options)
+        made = replace(await _planned(declared, options), places=Places(declared.declared, settings))
         if write:
             await _applied(settings, made, options, note)
     return made

@@ -93,7 +93,7 @@ async def _moved(base: int) -> str:
 
 
 async def _write_resources(connection: BaseDBAsyncClient, plan: Plan) -> None:
-    versions = [ResourceVersion(kind=one.kind, name=one.name, **_row(one, plan)) for one in plan.changes]
+    versions = [ResourceVersion(kind=one.kind, name=one.name, **_version(one, plan)) for one in plan.changes]
     renamed = [one for one in plan.changes if one.moved_from]
     versions += [ResourceVersion(kind=one.kind, name=one.moved_from, revision=plan.revision) for one in renamed]
     created = [one for one in plan.changes if one.before is None]
@@ -108,6 +108,12 @@ async def _write_resources(connection: BaseDBAsyncClient, plan: Plan) -> None:
 def _row(change: Change, plan: Plan) -> dict[str, Any]:
     digest = fingerprint(change.after) if change.after is not None else ""
     return {"body": change.after, "hash": digest, "revision": plan.revision}
+
+
+def _version(change: Change, plan: Plan) -> dict[str, Any]:
+    """The row, and where it was declared; a rollback has that from no file."""
+    place = plan.places.get(change.key) if change.after is not None else None
+    return {**_row(change, plan), **({"file": place.file[:500], "lines": dict(place.lines)} if place else {})}
 
 
 async def _update(connection: BaseDBAsyncClient, changes: Sequence[Change], plan: Plan) -> None:

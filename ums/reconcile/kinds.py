@@ -82,10 +82,18 @@ class Kind:
     """Why its name is the same for ever; empty when `moved` may rename it."""
     generated: tuple[str, ...] = ()
     """Properties that may hold `{generate: true}`: apply makes the secret."""
+    decides: tuple[Path, ...] = ()
+    """What a decision may point at: the line of each is kept, beside that of the document."""
 
     def identity(self, body: Body) -> str:
         name = str(body.get("name", ""))
         return f"{body.get('channel', '')}/{name}" if self.owned else name
+
+    def placed(self, body: Body) -> Iterator[Path]:
+        """Of what the lines are kept."""
+        yield ()
+        for path in self.decides:
+            yield from (found for found, _ in _select(body, path))
 
 
 _MEMBERS = (Listed("members", file="membersFile", columns=MEMBERS),)
@@ -207,6 +215,7 @@ KINDS = (
             rules_policy.can_stop,
         ),
         warnings=(rules_policy.windows_sensible, rules_policy.clicks_seen, rules_policy.switched_on),
+        decides=(("stopOn",), ("deadline",), ("steps", ANY), ("steps", ANY, "when", ANY, ANY)),
     ),
     Kind(
         "AuditRule",

@@ -6,6 +6,7 @@ from itertools import groupby
 from types import MappingProxyType
 
 from ums.errors import Problem
+from ums.places import Place
 from ums.reconcile.change import Change, Switched, fingerprint, value_at
 from ums.reconcile.kinds import BY_NAME, KINDS, ORDER, Body, Key
 from ums.reconcile.moves import origins
@@ -83,6 +84,8 @@ class Plan:
     touched: Mapping[Key, Touched] = field(default_factory=dict)
     """By the key of the change."""
     warnings: tuple[Problem, ...] = ()
+    places: Mapping[Key, Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where the files declare what they declare."""
 
     @property
     def revision(self) -> int:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ums.errors import UmsError
+from ums.places import Place
 from ums.reconcile.change import Change, Switched, fingerprint
+from ums.reconcile.kinds import Key
 from ums.reconcile.plan import Plan
 
 FORMAT = "ums/v1 plan"
@@ -36,6 +38,7 @@ def open_plan(file: Path) -> Plan:
             drift=tuple(_change(one) for one in values["drift"]),
             overrides=tuple(Switched(**one) for one in values["overrides"]),
             ended=tuple(Switched(**one) for one in values["ended"]),
+            places={(kind, name): Place(file, lines) for kind, name, file, lines in values["places"]},
         )
     except OSError as error:
         raise PlanUnreadable(f"{file} cannot be read: {error.strerror}") from error
@@ -53,12 +56,17 @@ def _values(plan: Plan) -> dict[str, Any]:
         "drift": [vars(one) for one in plan.drift],
         "overrides": [vars(one) for one in plan.overrides],
         "ended": [vars(one) for one in plan.ended],
+        "places": [_place(one.key, plan.places[one.key]) for one in plan.changes if one.key in plan.places],
     }
     return {**values, "hash": _hash(values)}
 
 
 def _hash(values: Mapping[str, Any]) -> str:
     return fingerprint({name: value for name, value in values.items() if name != "hash"})
+
+
+def _place(key: Key, place: Place) -> list[Any]:
+    return [*key, place.file, dict(place.lines)]
 
 
 def _change(value: Mapping[str, Any]) -> Change:

@@ -20,6 +20,8 @@ class Checked:
     warnings: Sequence[Problem] = ()
     moved: Mapping[Key, Key] = field(default_factory=dict)
     """What was renamed: what it is now called, and what it was called before."""
+    declared: Sequence[Declared] = ()
+    """As the documents have it, with their places."""
 
 
 def checked(folder: Path) -> Checked:
@@ -28,7 +30,7 @@ def checked(folder: Path) -> Checked:
     problems = sorted([*problems, *validate(declared)])
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigInvalid(problems)
-    return Checked(bodies(declared), problems, moved(declared))
+    return Checked(bodies(declared), problems, moved(declared), declared)
 
 
 def validate(declared: Sequence[Declared]) -> list[Problem]:

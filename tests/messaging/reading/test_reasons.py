@@ -109,6 +109,28 @@ def test_every_step_that_was_reached_and_the_one_behind_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("join", "options", "rows", "now", "path"),
+    [
+        ("all", {}, [app(D, delivered_at=9)], MINUTE, "$.steps[1].when.all[0]"),
+        ("any", {}, [app(D, delivered_at=9)], MINUTE, "$.steps[1].when.any[1]"),
+        ("any", {}, [app(C, delivered_at=9, clicked_at=10)], MINUTE, "$.steps[1]"),
+        ("all", {"stop_on": D}, [app(D, delivered_at=6 * MINUTE)], 7 * MINUTE, "$.stopOn"),
+        ("all", {"deadline": MINUTE}, [app(State.SUBMITTED)], 2 * MINUTE, "$.deadline"),
+        ("all", {}, [app(State.RECALLED, failed_at=7)], MINUTE, "$.steps[1]"),
+    ],
+    ids=str,
+)
+def test_what_was_decisive_is_pointed_at(
+    join: str, options: dict[str, Any], rows: list[dict[str, Any]], now: int, path: str
+) -> None:
+    policy = [Step(("app",)), Step(("sms",), join, (NOT_DELIVERED, NOT_CLICKED), **options)]
+
+    (decision,) = reasoned(policy, 0, rows, 0, now)
+
+    assert decision.path == path
+
+
 async def why(shop: Shop, message: Message, target: str) -> list[tuple[int, bool, int, str]]:
     (story,) = await lifecycle(await Message.get(id=message.id), target, shop.time())
     return [(one.step, one.taken, one.at - message.created_at, one.words) for one in story.why]

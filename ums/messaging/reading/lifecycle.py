@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.database import connection, fetch, rows
+from ums.declarations import place
 from ums.messaging.policy import steps
 from ums.messaging.reading.reasons import Reasoned, reasoned
 from ums.models import Message
+from ums.places import Place
 from ums.vocabulary import State
 
 AttemptRow = dict[str, Any]
@@ -39,13 +41,16 @@ class Story:
     log: list[AttemptRow]
     why: list[Reasoned]
     """Every decision of the policy about this target, in words; none about one that was lost."""
+    policy: Place
+    """Where the message's SendPolicy was declared, as of the revision that the message is pinned to."""
 
 
 async def lifecycle(message: Message, target: str, now: int) -> list[Story]:
     """The stories of `target` (a userId or a direct address) under a message; empty when it was no target of it."""
     low, high = message.id << 32, (message.id + 1) << 32
     found = await fetch(connection(), _RECIPIENTS, target, low, high)
-    return [await _story(message, row, now) for row in found]
+    policy = await place("SendPolicy", f"{message.channel}/{message.policy}", message.revision)
+    return [await _story(message, row, policy, now) for row in found]
 
 
 # By way of the person or of the address, so that one target among a million is found by an index.
@@ -57,7 +62,7 @@ UNION SELECT * FROM recipient WHERE id > $2 AND id < $3 AND target = $1 AND user
 ORDER BY id"""
 
 
-async def _story(message: Message, row: dict[str, Any], now: int) -> Story:
+async def _story(message: Message, row: dict[str, Any], policy: Place, now: int) -> Story:
     deliveries = await fetch(connection(), _DELIVERIES, row["id"])
     attempts = await fetch(connection(), _ATTEMPTS, message.id, rows([d["id"]] for d in deliveries))
     progress = [Event(message.created_at, "accepted"), *(e for d in deliveries for e in _events(d))]
@@ -69,7 +74,7 @@ async def _story(message: Message, row: dict[str, Any], now: int) -> Story:
     state, looks = State(row["state"]), row["next_check_at"] if message.recalled_at is None else None
     lost = state is State.LOST
     why = [] if lost else reasoned(steps(message.steps), row["step"], deliveries, message.send_at, now)
-    return Story(row["target"], state, row["reason"], row["step"], looks, progress, attempts, why)
+    return Story(row["target"], state, row["reason"], row["step"], looks, progress, attempts, why, policy)
 
 
 async def _recall(message_id: int, at: int, deliveries: Sequence[dict[str, Any]]) -> list[Event]:

@@ -23,6 +23,8 @@ class Reasoned:
     """When it went out; or when it was certain that it does not; or, while it waits, now."""
     judged: Judged
     words: str
+    path: str
+    """Where in the policy stands what decided, as a JSON path: the condition, if it was one; else the step."""
 
 
 def reasoned(policy: Sequence[Step], reached: int, rows: Sequence[Row], sent_at: int, now: int) -> list[Reasoned]:
@@ -33,7 +35,8 @@ def reasoned(policy: Sequence[Step], reached: int, rows: Sequence[Row], sent_at:
         taken = number <= reached
         at = _when(step, number, rows, sent_at, now) if taken else _settled(step, earlier, sent_at, now)
         judged = judge(step, seen_at(earlier, at), at, sent_at)
-        found.append(Reasoned(number + 1, taken, at, judged, words(step, number + 1, judged, taken=taken)))
+        said = words(step, number + 1, judged, taken=taken)
+        found.append(Reasoned(number + 1, taken, at, judged, said, _path(step, number, judged)))
     return found
 
 
@@ -108,8 +111,24 @@ def _stops(step: Step) -> dict[str, str]:
 
 def _joined(step: Step, judged: Judged, verdict: Verdict) -> str:
     """What decided: with `all` every condition that triggered, or one that did not; with `any` the other way round."""
-    telling = [look for look in judged.looks if look.decision.verdict is verdict] or judged.looks
+    telling = [judged.looks[n] for n in _telling(judged, verdict)] or judged.looks
     return f" {'and' if step.join == 'all' else 'or'} ".join(map(phrase, telling))
+
+
+def _telling(judged: Judged, verdict: Verdict) -> list[int]:
+    """Which of the conditions say that."""
+    return [n for n, look in enumerate(judged.looks) if look.decision.verdict is verdict]
+
+
+def _path(step: Step, number: int, judged: Judged) -> str:
+    if judged.because in _DECIDED_BY:
+        return _DECIDED_BY[judged.because]
+    telling = _telling(judged, judged.decision.verdict) if judged.because is Because.CONDITIONS else []
+    condition = f".when.{step.join}[{telling[0]}]" if len(telling) == 1 else ""
+    return f"$.steps[{number}]{condition}"
+
+
+_DECIDED_BY = {Because.STOPPED: "$.stopOn", Because.TOO_LATE: "$.deadline"}
 
 
 def phrase(look: Look) -> str:
