@@ -1,9 +1,10 @@
 """People out of a spreadsheet, of any length: read in one thread while the chunk before is written."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -23,6 +24,9 @@ MOST_PROBLEMS = 1000
 """That are kept; further ones are counted."""
 
 
+_NOBODY = "found nobody below the names of the columns"
+
+
 class ImportRefused(UmsError):
     """The author of the file must act: it cannot be read."""
 
@@ -38,6 +42,19 @@ class RowProblem:
         return f"row {self.row}{f', {self.column}' if self.column else ''}: {self.message}"
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a file, read."""
+
+    chunk: Chunk
+    """What the good ones say."""
+    rows: int
+    wrong: int
+    problems: Sequence[RowProblem]
+    done: float
+    """How much of the file was read, from 0 to 1."""
+
+
 @dataclass
 class Report:
     """What became of the rows of a file."""
@@ -51,10 +68,11 @@ class Report:
     refused: bool = False
     """Nothing was imported, because of them."""
 
-    def note(self, number: int, found: list[tuple[str, str]]) -> None:
-        self.wrong += 1
-        room = MOST_PROBLEMS - len(self.problems)
-        self.problems += [RowProblem(number, column, message) for column, message in found[:room]]
+    def add(self, part: Part) -> None:
+        self.rows += part.rows
+        self.imported += part.rows - part.wrong
+        self.wrong += part.wrong
+        self.problems += part.problems[: MOST_PROBLEMS - len(self.problems)]
 
 
 async def import_people(
@@ -66,13 +84,13 @@ async def import_people(
     ImportRefused when the file as a whole cannot be read: what came before, unless `atomic`, stays imported.
     """
     report = Report()
-    chunks = _chunks(file, scope, report)
     try:
         async with transaction() if atomic else nullcontext() as whole:
-            async for found in _ahead(chunks):
-                await _keep(whole, found, clock())
-                report.imported += found.rows
-                progress(found.done, report.rows)
+            async for part in parts(file, scope):
+                await _keep(whole, part, clock())
+                report.add(part)
+                progress(part.done, report.rows)
+            progress(1.0, report.rows)
             if atomic and report.wrong:
                 raise _Incomplete
     except Unreadable as error:
@@ -87,33 +105,30 @@ class _Incomplete(Exception):
     pass
 
 
-@dataclass
-class _Read:
-    chunk: Chunk
-    rows: int
-    done: float
+async def parts(file: Path, scope: Scope, skip: int = 0) -> AsyncIterator[Part]:
+    """The rows of a file behind the first `skip`, each part read while the one before is written.
 
-
-async def _ahead(chunks: Iterator[_Read]) -> AsyncIterator[_Read]:
-    """Each chunk while the next one is being read."""
-    coming = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+    Raises Unreadable.
+    """
+    reading = _parts(file, scope, skip)
+    coming = asyncio.create_task(asyncio.to_thread(next, reading, None))
     try:
-        while (found := await coming) is not None:
-            coming = asyncio.create_task(asyncio.to_thread(next, chunks, None))
-            yield found
+        while (part := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(next, reading, None))
+            yield part
     finally:
         coming.cancel()
 
 
-async def _keep(whole: BaseDBAsyncClient | None, found: _Read, now: int) -> None:
+async def _keep(whole: BaseDBAsyncClient | None, part: Part, now: int) -> None:
     """In the one transaction, or in one of its own, which gives way to whoever it collides with."""
     if whole is not None:
-        await write(whole, found.chunk, now)
+        await write(whole, part.chunk, now)
         return
     for tries_left in reversed(range(5)):
         try:
             async with transaction() as tx:
-                await write(tx, found.chunk, now)
+                await write(tx, part.chunk, now)
         except COLLISIONS:
             if not tries_left:
                 raise
@@ -121,29 +136,42 @@ async def _keep(whole: BaseDBAsyncClient | None, found: _Read, now: int) -> None
             return
 
 
-def _chunks(file: Path, scope: Scope, report: Report) -> Iterator[_Read]:
+def check(file: Path) -> int:
+    """The number of rows below the header; raises Unreadable where there are none, or a column is unknown."""
     rows = spreadsheets.read(file)
-    reader = _reader(next(rows, None), scope)
-    chunk, good, done = Chunk(), 0, 0.0
-    for number, cells, done in rows:
-        report.rows += 1
-        if problems := reader.put(cells, chunk):
-            report.note(number, problems)
-        else:
-            good += 1
-        if report.rows % CHUNK == 0:
-            yield _Read(chunk, good, done)
-            chunk, good = Chunk(), 0
-    if not report.rows:
-        raise Unreadable(1, "found nobody below the names of the columns")
-    yield _Read(chunk, good, 1.0)
+    columns(next(rows, None))
+    number = sum(1 for _ in rows)
+    if not number:
+        raise Unreadable(1, _NOBODY)
+    return number
 
 
-def _reader(first: Row | None, scope: Scope) -> Reader:
-    """By the names in the first row."""
+def columns(first: Row | None) -> list[str]:
+    """What the first row names; raises Unreadable."""
     if first is None:
         raise Unreadable(1, "found nothing; the first row names the columns")
-    columns = header(first[1], KNOWN, first[0])
-    if USER_ID not in columns:
+    named = header(first[1], KNOWN, first[0])
+    if USER_ID not in named:
         raise Unreadable(first[0], f"found no column {USER_ID}; the first row names the columns: {', '.join(NAMES)}")
-    return Reader(columns, scope)
+    return named
+
+
+def _parts(file: Path, scope: Scope, skip: int) -> Iterator[Part]:
+    rows = spreadsheets.read(file)
+    reader = Reader(columns(next(rows, None)), scope)
+    behind = islice(rows, skip, None)
+    some = list(islice(behind, CHUNK))
+    if not some and not skip:
+        raise Unreadable(1, _NOBODY)
+    while some:
+        yield _part(reader, some)
+        some = list(islice(behind, CHUNK))
+
+
+def _part(reader: Reader, rows: Sequence[Row]) -> Part:
+    chunk, problems, wrong = Chunk(), list[RowProblem](), 0
+    for number, cells, _ in rows:
+        if found := reader.put(cells, chunk):
+            wrong += 1
+            problems += [RowProblem(number, column, message) for column, message in found]
+    return Part(chunk, len(rows), wrong, problems, rows[-1][2])
