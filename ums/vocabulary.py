@@ -146,6 +146,19 @@ class MessageState(Enum):
     """Called back: what was not sent yet never is, and providers were asked to take back what was."""
 
 
+class ImportState(Enum):
+    """Where an uploaded spreadsheet of people stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    """Every good row was imported."""
+    REFUSED = "refused"
+    """Nothing was imported: it was all rows or none, and some are wrong."""
+    FAILED = "failed"
+    """It could not be read to its end; `failure` says why, and what came before stays imported unless it was atomic."""
+
+
 class Told(IntEnum):
     """What a developer can be told of a target; the numbers are those of the reference product's callbacks."""
 

@@ -121,13 +121,11 @@ def _scope(snapshot: Snapshot, channel: str) -> Scope:
     """What the operator may write: everything, or what that Channel may."""
     channels = snapshot.all("Channel")
     if not channel:
-        keys = frozenset(body["key"] for body in channels.values())
-        return Scope(keys, frozenset(snapshot.all("DeliveryChannel")))
+        return Scope.of_all(snapshot)
     if channel not in channels:
         known = ", ".join(channels) or "none"
         raise typer.BadParameter(f"found {channel!r}, expected one of {known}", param_hint="--channel")
-    body = channels[channel]
-    return Scope(frozenset({body["key"]}), frozenset(grant["name"] for grant in body["deliveryChannels"]))
+    return Scope.of(channels[channel])
 
 
 async def _codes(settings: Settings) -> dict[str, str]:

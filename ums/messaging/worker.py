@@ -12,6 +12,7 @@ from ums.messaging.delivering.drain import drain, sweep
 from ums.messaging.delivering.inquire import inquire
 from ums.messaging.engine import Engine, log_failure, running
 from ums.messaging.keeping.retention import keep_house
+from ums.people.uploads import keep_importing
 from ums.settings import Settings
 from ums.vocabulary import Clock, Priority
 

@@ -6,6 +6,7 @@ A table's docstring becomes its comment in the database, and Tortoise splits DDL
 from ums.models.callbacks import Callback, CallbackAddress
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.counters import ChannelCount, Count, LossCount
+from ums.models.imports import ImportProblem, UserImport
 from ums.models.members import MemberToken
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.tokens import ProviderToken
@@ -13,7 +14,7 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 
 __all__ = [
     "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery",
-    "DeliveryChannelStatus", "Effect", "ListMember", "LossCount", "MemberToken", "Message", "Override", "PeopleList",
-    "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
-    "WaitingReceipt", "WatchStatus",
+    "DeliveryChannelStatus", "Effect", "ImportProblem", "ListMember", "LossCount", "MemberToken", "Message", "Override",
+    "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
+    "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from ums.database import execute, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
 from ums.people.targets import ALL, allowed_binds, is_many
 from ums.platforms import LINKED
+from ums.snapshot import Body, Snapshot
 from ums.vocabulary import ChannelType
 
 MOST = 1000
@@ -46,6 +47,17 @@ class Scope:
 
     channel_keys: frozenset[str]
     codes: frozenset[str]
+
+    @classmethod
+    def of(cls, channel: Body) -> "Scope":
+        """What a Channel may write."""
+        return cls(frozenset({channel["key"]}), frozenset(grant["name"] for grant in channel["deliveryChannels"]))
+
+    @classmethod
+    def of_all(cls, snapshot: Snapshot) -> "Scope":
+        """Everything: for the people key and the operator."""
+        keys = frozenset(body["key"] for body in snapshot.all("Channel").values())
+        return cls(keys, frozenset(snapshot.all("DeliveryChannel")))
 
 
 Row = tuple[str, str, str, str]
