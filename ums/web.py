@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from ums.api.bodies import Bounded
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
 from ums.api.token_door import token
@@ -48,7 +49,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
 
     graphql = Endpoint()
     routes = [
-        Route("/graphql", graphql),
+        Route("/graphql", Bounded(graphql)),
         WebSocketRoute("/graphql", graphql),
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),

@@ -1,11 +1,13 @@
 """`importUsers`, `userImport`, `userImports`: spreadsheets of people, uploaded and followed."""
 
 from datetime import datetime
+from typing import BinaryIO
 
 import strawberry
 from starlette.datastructures import UploadFile
 from strawberry.file_uploads import Upload
 
+from ums import errors
 from ums.api.words import Connection, Info, Problem, connection, limited, maybe_moment, moment, number, position
 from ums.errors import CallerRefused
 from ums.models import ImportProblem
@@ -77,17 +79,26 @@ class ImportsQuery:
 @strawberry.type
 class ImportsMutation:
     @strawberry.mutation(
-        description="A .csv or .xlsx file of at most 50,000 rows and 30 MB, as a GraphQL multipart request. Its good rows "
-        "are imported, or with `atomic` all or none; columns as in docs/people.md."
+        description="A .csv or .xlsx file of at most 50,000 rows and 30 MB, by a GraphQL multipart request. Its good "
+        "rows are imported, or with `atomic` all or none; columns as in docs/people.md."
     )
     async def import_users(self, info: Info, file: Upload, atomic: bool = False) -> ImportUsersPayload:
-        assert isinstance(file, UploadFile)
-        name, now = file.filename or "", info.context.engine.clock()
+        now = info.context.engine.clock()
         try:
-            accepted = await uploads.accept(name, file.file, _owner(info), now, atomic=atomic)
+            name, content = uploaded(file)
+            with content:
+                accepted = await uploads.accept(name, content, _owner(info), now, atomic=atomic)
         except CallerRefused as refused:
             return ImportUsersPayload(user_import=None, problems=[Problem.of(each) for each in refused.problems])
         return ImportUsersPayload(user_import=UserImport.of(accepted), problems=[])
+
+
+def uploaded(file: object) -> tuple[str, BinaryIO]:
+    """Name and content of what came as an `Upload`; raises CallerRefused when the request had no such part."""
+    if isinstance(file, UploadFile):
+        return file.filename or "", file.file
+    message = "expected a file, by a multipart request: https://github.com/jaydenseric/graphql-multipart-request-spec"
+    raise CallerRefused([errors.Problem(path="file", code="not_a_file", message=message)])
 
 
 def _owner(info: Info) -> str:

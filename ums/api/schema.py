@@ -35,6 +35,7 @@ from ums.api.caller import Credentials, authenticate
 from ums.api.config import ConfigQuery
 from ums.api.directory import DirectoryQuery
 from ums.api.guard import guard
+from ums.api.imports import ImportsMutation, ImportsQuery
 from ums.api.lists import ListsMutation, ListsQuery
 from ums.api.members import MembersMutation, MembersQuery
 from ums.api.messages import MessagesQuery
@@ -59,6 +60,7 @@ log = structlog.get_logger()
 class Query(
     MessagesQuery,
     DirectoryQuery,
+    ImportsQuery,
     ListsQuery,
     TemplatesQuery,
     CallbacksQuery,
@@ -76,6 +78,7 @@ class Mutation(
     ScheduledMutation,
     CallbacksMutation,
     PeopleMutation,
+    ImportsMutation,
     ListsMutation,
     SwitchesMutation,
     MembersMutation,
@@ -145,6 +148,7 @@ class Endpoint(GraphQL[Context, None]):
             schema,
             graphql_ide="graphiql",
             allow_queries_via_get=False,
+            multipart_uploads_enabled=True,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=10),
         )

@@ -46,7 +46,14 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         threads={lane.name.lower(): number for lane, number in threads.items()},
         capacity=engine.capacity,
     )
-    loops = (sweep(engine, lanes), inquire(engine), keep_house(engine), keep_taking_back(engine), keep_calling(engine))
+    loops = (
+        sweep(engine, lanes),
+        inquire(engine),
+        keep_house(engine),
+        keep_taking_back(engine),
+        keep_calling(engine),
+        keep_importing(engine.snapshots, engine.clock, engine.stopping),
+    )
     rounds = [asyncio.create_task(each) for each in loops]
     try:
         while not engine.stopping.is_set():

@@ -14,7 +14,7 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 
 __all__ = [
     "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery",
-    "DeliveryChannelStatus", "Effect", "ImportProblem", "ListMember", "LossCount", "MemberToken", "Message", "Override",
-    "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
-    "UserImport", "WaitingReceipt", "WatchStatus",
+    "DeliveryChannelStatus", "Effect", "ImportProblem", "ListMember", "LossCount", "MemberToken", "Message",
+    "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision",
+    "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.queryset import QuerySet
 
 from ums.database import connection, execute, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
@@ -100,6 +101,7 @@ async def work_off(snapshots: Snapshots, clock: Clock) -> bool:
     if not claimed:
         return False
     job = await UserImport.get(id=claimed[0]["id"])
+    job.lease_token = token  # whoever claims it from now on cannot lend us his
     snapshot = await snapshots.newest()
     channel = snapshot.all("Channel").get(job.channel)
     if job.channel and channel is None:
@@ -112,6 +114,14 @@ async def work_off(snapshots: Snapshots, clock: Clock) -> bool:
         except Unreadable as error:
             await _end(connection(), job, clock(), ImportState.FAILED, str(error))
     return True
+
+
+def of(channel: str) -> QuerySet[UserImport]:
+    """What the key of a Channel, by name, uploaded; empty: the people key. Without what is in the files."""
+    return UserImport.filter(channel=channel).only(*_ALL_BUT_FILE)
+
+
+_ALL_BUT_FILE = sorted(UserImport._meta.fields - {"file", "problems"})
 
 
 class _Taken(Exception):
@@ -177,8 +187,8 @@ FROM ROWS($1: user_import int, row int, column_name text, message text) AS given
 WHERE (SELECT count(*) FROM import_problem p WHERE p.user_import_id = given.user_import) < $2"""
 
 _END = """
-UPDATE user_import SET state = $3, failure = $4, ended_at = $5, due_at = NULL, file = NULL,
-    imported = CASE WHEN $3 = 'refused' THEN 0 ELSE imported END
+UPDATE user_import SET state = CAST($3 AS text), failure = $4, ended_at = $5, due_at = NULL, file = NULL,
+    imported = CASE WHEN CAST($3 AS text) = 'refused' THEN 0 ELSE imported END
 WHERE id = $1 AND lease_token = $2"""
 
 _FORGET = "DELETE FROM user_import WHERE ended_at IS NOT NULL AND ended_at < $1"
