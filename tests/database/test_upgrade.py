@@ -3,10 +3,12 @@
 import asyncio
 import shutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from tortoise.context import TortoiseContext
+from tortoise.migrations import Migration
 from tortoise.migrations.executor import MigrationExecutor
 
 from ums.database import configuration, connection, execute, fetch, migrations, opened
@@ -221,3 +223,16 @@ async def test_ids_in_linked_companies_are_bound_to_linked_after(settings: Setti
     async with opened(old):
         found = await fetch(connection(), "SELECT bind, value FROM address ORDER BY 1")
     assert found == [{"bind": "all", "value": "a/b"}, {"bind": "linked", "value": "corp/ann"}]
+
+
+def test_each_migration_stands_on_the_one_before() -> None:
+    names = [FIRST, *SINCE]
+    built_on = [migrations_of(name).dependencies for name in names]
+
+    assert [name.partition("_")[0] for name in names] == [f"{n:04}" for n in range(1, len(names) + 1)]
+    assert built_on[1:] == [[("ums", name)] for name in names[:-1]]
+
+
+def migrations_of(name: str) -> type[Migration]:
+    found: type[Migration] = import_module(f"{migrations.__name__}.{name}").Migration
+    return found

@@ -94,35 +94,26 @@ def as_member(snapshot: Snapshot, who: Member, name: str, means: str) -> Caller:
     """A Member who acts for a Channel, by name, or for none; raises CallerForbidden where he has no role in it."""
     mine = who.channels(snapshot.all("Channel"))
     if not name:
-        scope = _scope_of_all(snapshot) if who.is_admin() else Scope(frozenset(), frozenset())
+        scope = Scope.of_all(snapshot) if who.is_admin() else Scope(frozenset(), frozenset())
         return Caller(None, scope, who.rights_in(None), None, who, means, tuple(mine))
     if name not in mine:
         known = ", ".join(mine) or "none"
         message = f"{CHANNEL_HEADER}: {who.login} has no role in a Channel {name!r}{did_you_mean(name, mine)}"
         raise CallerForbidden(f"{message}; expected one of {known}")
     channel = {**snapshot.all("Channel")[name], "name": name}
-    return Caller(channel, _scope(channel), who.rights_in(name), None, who, means, tuple(mine))
+    return Caller(channel, Scope.of(channel), who.rights_in(name), None, who, means, tuple(mine))
 
 
 def _by_key(engine: Engine, snapshot: Snapshot, name: str, secret: str) -> Caller:
     channel = snapshot.channel(name)
     if channel is not None:
         _compare(secret, snapshot.secret(engine.settings, "Channel", channel["name"], "masterSecret"))
-        return Caller(channel, _scope(channel), rights_of([Role.CHANNEL_KEY]), Role.CHANNEL_KEY)
+        return Caller(channel, Scope.of(channel), rights_of([Role.CHANNEL_KEY]), Role.CHANNEL_KEY)
     people = engine.settings.people_secret
     if name and name == engine.settings.people_key and people is not None:
         _compare(secret, engine.settings.resolve(people))
-        return Caller(None, _scope_of_all(snapshot), rights_of([Role.PEOPLE_KEY]), Role.PEOPLE_KEY)
+        return Caller(None, Scope.of_all(snapshot), rights_of([Role.PEOPLE_KEY]), Role.PEOPLE_KEY)
     raise Unauthorized(f"unknown key or wrong secret; {_HINT}")
-
-
-def _scope(channel: Body) -> Scope:
-    return Scope(frozenset({channel["key"]}), frozenset(grant["name"] for grant in channel["deliveryChannels"]))
-
-
-def _scope_of_all(snapshot: Snapshot) -> Scope:
-    keys = frozenset(body["key"] for body in snapshot.all("Channel").values())
-    return Scope(keys, frozenset(snapshot.all("DeliveryChannel")))
 
 
 def _refusal(caller: Caller, right: Right) -> CallerForbidden:

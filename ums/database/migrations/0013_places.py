@@ -6,7 +6,7 @@ from tortoise import fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ums", "0011_linked_companies")]
+    dependencies = [("ums", "0012_members")]
 
     initial = False
 

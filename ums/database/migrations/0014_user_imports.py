@@ -7,7 +7,7 @@ from tortoise.indexes import Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ums", "0011_linked_companies")]
+    dependencies = [("ums", "0013_places")]
 
     initial = False
 
