@@ -135,13 +135,17 @@ class MessageState(Enum):
 
     WAITING = "waiting"
     """Accepted; its audience is not worked out yet (large, or its time has not come)."""
+    AUDITING = "auditing"
+    """An AuditRule caught it: nothing happens before the last level of reviewers has let it pass."""
+    REJECTED = "rejected"
+    """A reviewer said no; it can be changed and submitted again."""
     SENDING = "sending"
     DONE = "done"
     """Nothing is left to send and no policy step can come; receipts may still arrive."""
     FAILED = "failed"
     """Nobody was sent anything: when its time came it could not be sent any more; `failure` says why."""
     CANCELLED = "cancelled"
-    """Scheduled, and called off before its time."""
+    """Scheduled or waiting for a review, and called off."""
     RECALLED = "recalled"
     """Called back: what was not sent yet never is, and providers were asked to take back what was."""
 

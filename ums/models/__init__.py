@@ -3,6 +3,7 @@
 A table's docstring becomes its comment in the database, and Tortoise splits DDL at semicolons: none in there, please.
 """
 
+from ums.models.audit import AuditDesk, AuditEvent, AuditTicket, HeldVersion
 from ums.models.callbacks import Callback, CallbackAddress
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.counters import ChannelCount, Count, LossCount
@@ -13,8 +14,9 @@ from ums.models.tokens import ProviderToken
 from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, Message, Recipient, WaitingReceipt
 
 __all__ = [
-    "Address", "Attempt", "Batch", "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery",
-    "DeliveryChannelStatus", "Effect", "ImportProblem", "ListMember", "LossCount", "MemberToken", "Message",
-    "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision",
-    "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditTicket", "Batch", "Callback", "CallbackAddress",
+    "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "HeldVersion", "ImportProblem",
+    "ListMember", "LossCount", "MemberToken", "Message", "Override", "PeopleList", "ProviderToken", "Recipient",
+    "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
+    "WatchStatus",
 ]  # fmt: skip

@@ -44,6 +44,8 @@ class Message(Model):
     send_at = fields.BigIntField()
     deferred_from: int | None = fields.BigIntField(null=True)
     """When it was to go out, where its Channel's do-not-disturb moved `send_at` to the end of a period."""
+    approved_at: int | None = fields.BigIntField(null=True)
+    """When the last level of an audit let it pass; what was to go out at once is sent from then on."""
     due_at: int | None = fields.BigIntField(null=True)
     """When a worker must next look at it: to expand its audience, or to take policy steps. Null: nothing to do."""
     lease_until = fields.BigIntField(default=0)

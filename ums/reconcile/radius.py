@@ -36,7 +36,7 @@ async def with_radius(plan: Plan, live: Live, now: int) -> Plan:
 
 async def _scheduled(now: int) -> list[tuple[str, frozenset[str]]]:
     """The Channel and the DeliveryChannels of each message whose time has not come."""
-    waiting = Message.filter(state=MessageState.WAITING.value, send_at__gt=now)
+    waiting = Message.filter(state__in=[MessageState.WAITING.value, MessageState.AUDITING.value], send_at__gt=now)
     found = await waiting.values_list("channel", "steps")
     return [(channel, frozenset(code for step in steps for code in step["send"])) for channel, steps in found]
 

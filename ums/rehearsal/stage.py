@@ -101,7 +101,7 @@ class Stage:
 async def stage(bodies: Mapping[str, Mapping[str, Body]]) -> AsyncIterator[Stage]:
     """A stage for as many rehearsals as one likes, one after the other, under these declarations (kind, identity)."""
     nowhere = Settings(root=Path.cwd(), config=Path.cwd(), database_url="sqlite://:memory:")
-    time, declared = Time(), Declared(Snapshot(1, _without_limits(bodies)))
+    time, declared = Time(), Declared(Snapshot(1, _bare(bodies)))
     script = Script(time)
     async with opened(nowhere):
         await connection().execute_script(get_schema_sql(connection(), safe=False))
@@ -126,8 +126,8 @@ SELECT min(at) AS at FROM (
     UNION ALL SELECT min(closed_until) FROM delivery_channel_status WHERE closed_until > $1) AS coming"""
 
 
-def _without_limits(bodies: Mapping[str, Mapping[str, Body]]) -> Mapping[str, Mapping[str, Body]]:
-    """Rates of DeliveryChannels are no matter of policies, and would spread what is sent over seconds."""
+def _bare(bodies: Mapping[str, Mapping[str, Body]]) -> Mapping[str, Mapping[str, Body]]:
+    """Without what is no matter of policies: rates spread what is sent over seconds, reviews wait for people."""
     declared = bodies.get("DeliveryChannel", {})
     free = {code: {key: body[key] for key in body if key != "limits"} for code, body in declared.items()}
-    return {**bodies, "DeliveryChannel": free}
+    return {**bodies, "DeliveryChannel": free, "AuditRule": {}}

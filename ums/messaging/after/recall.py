@@ -6,6 +6,7 @@ from enum import Enum
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from ums.audit import tickets
 from ums.database import connection, execute, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
 from ums.messaging.engine import Engine
@@ -59,6 +60,7 @@ async def _mark(tx: BaseDBAsyncClient, channel: str, message_id: int, now: int) 
     message = await Message.filter(id=message_id, channel=channel).using_db(tx).first()
     if problem := _unrecallable(message, message_id, now):
         return problem
+    await tickets.withdraw(tx, message_id, now)
     await execute(tx, _MARK, message_id, MessageState.RECALLED.value, now)
     await execute(tx, _MARK_BATCHES, message_id, now)
     return None
@@ -69,13 +71,16 @@ def _unrecallable(message: Message | None, message_id: int, now: int) -> Problem
         return unknown(message_id)
     if message.recalled_at is not None:
         return Problem(path="id", code="already_recalled", message=f"message {message_id} has been recalled before")
-    if message.state in {MessageState.FAILED.value, MessageState.CANCELLED.value}:
+    if message.state in _NEVER_SENT:
         words = f"message {message_id} is {message.state}: nothing of it was ever sent"
         return Problem(path="id", code="never_sent", message=words)
-    if now > message.send_at + RECALLABLE:
+    if now > message.send_at + RECALLABLE and message.state != MessageState.AUDITING.value:
         words = f"message {message_id} was sent more than 24 hours ago; it can be recalled no more"
         return Problem(path="id", code="too_old", message=words)
     return None
+
+
+_NEVER_SENT = {MessageState.FAILED.value, MessageState.CANCELLED.value, MessageState.REJECTED.value}
 
 
 def unknown(message_id: int | str) -> Problem:

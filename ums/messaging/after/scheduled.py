@@ -1,14 +1,17 @@
-"""Messages that wait for their time: changed or called off before it; and what is over, deleted."""
+"""Messages that wait for their time or for a review: changed or called off before it; and what is over, deleted."""
+
+from dataclasses import replace
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from ums.audit import tickets
 from ums.database import execute, fetch, transaction
 from ums.errors import CallerRefused, Problem
 from ums.messaging.after.again import Changes, changed, request_of
 from ums.messaging.after.recall import unknown
 from ums.messaging.engine import Engine
 from ums.messaging.sending.draft import Draft
-from ums.models import Batch, Message
+from ums.models import AuditTicket, Batch, Message
 from ums.snapshot import Body
 from ums.vocabulary import MessageState, Priority
 
@@ -16,29 +19,46 @@ KEPT = ("id", "created_at", "idempotency_key", "input_hash")
 """A changed message stays the one that its idempotency key stands for."""
 
 
-async def update(engine: Engine, channel: Body, message_id: int, changes: Changes) -> Message:
-    """The message as it is to be sent now, pinned to today's configuration; raises CallerRefused."""
+async def update(engine: Engine, channel: Body, message_id: int, changes: Changes, by: str = "") -> Message:
+    """The message as it is to be sent now, pinned to today's configuration; raises CallerRefused.
+
+    `by` is the Member who changes it; empty: the Channel's own system. AuditRules look at it anew.
+    """
     newest = await engine.snapshots.newest()
     kept = await Message.get_or_none(id=message_id, channel=channel["name"], deleted_at=None)
     pinned = await engine.snapshots.at(kept.revision) if kept else newest
     async with transaction() as tx:
         message = await _waiting(tx, channel["name"], message_id, engine.clock())
         request = changed(request_of(message, pinned), changes)
-        drafted = Draft(newest, channel, request).message(engine.clock())
-        for name, value in drafted:  # type: ignore[attr-defined]  # Tortoise declares too little of its iterator
-            if name not in KEPT:
-                setattr(message, name, value)
-        await message.save(using_db=tx)
+        await _rewrite(tx, message, Draft(newest, channel, request, by), engine.clock())
     engine.wake_later(Priority(message.priority))
     return message
 
 
-async def cancel(engine: Engine, channel: Body, message_id: int) -> Message:
+async def _rewrite(tx: BaseDBAsyncClient, message: Message, draft: Draft, now: int) -> None:
+    """The message as drafted, and its ticket: at its first level again, or withdrawn where nothing demands it now."""
+    for name, value in draft.message(now):  # type: ignore[attr-defined]  # Tortoise declares too little of its iterator
+        if name not in KEPT:
+            setattr(message, name, value)
+    ticket = await AuditTicket.get_or_none(message_id=message.id, using_db=tx)
+    if draft.review:
+        message.send_at = message.send_at if message.due_at else message.created_at
+        submitter = draft.review.submitter or (ticket.submitter if ticket else "")
+        review = replace(draft.review, submitter=submitter)
+        await tickets.file(tx, [tickets.Filed(review, message.revision, message_id=message.id)], now)
+    elif ticket:
+        message.approved_at = now
+        await tickets.withdraw(tx, message.id, now)
+    await message.save(using_db=tx)
+
+
+async def cancel(engine: Engine, channel: Body, message_id: int, by: str = "") -> Message:
     """The message, which is never sent; raises CallerRefused."""
     async with transaction() as tx:
         message = await _waiting(tx, channel["name"], message_id, engine.clock())
         message.state, message.due_at = MessageState.CANCELLED.value, None
         await message.save(using_db=tx, update_fields=["state", "due_at"])
+        await tickets.withdraw(tx, message.id, engine.clock(), by)
     return message
 
 
@@ -46,11 +66,16 @@ async def delete(engine: Engine, channel: Body, message_id: int) -> None:
     """It is in no list any more, and its rows go; raises CallerRefused while anything of it is still to be done."""
     async with transaction() as tx:
         message = await _held(tx, channel["name"], message_id)
-        over = message.state not in {MessageState.WAITING.value, MessageState.SENDING.value}
+        over = message.state not in _UNDER_WAY
         if not over or await Batch.filter(message_id=message_id, recall_at__isnull=False).using_db(tx).exists():
             words = f"message {message_id} is {message.state}, and work on it goes on; cancel or recall it, or wait"
             raise _refused("not_over", words)
         await execute(tx, _DELETE, message_id, engine.clock())
+        await tickets.forget(tx, message_id)
+
+
+_UNDER_WAY = {MessageState.WAITING.value, MessageState.AUDITING.value, MessageState.SENDING.value}
+_UNDER_REVIEW = {MessageState.AUDITING.value, MessageState.REJECTED.value}
 
 
 async def _held(tx: BaseDBAsyncClient, channel: str, message_id: int) -> Message:
@@ -62,9 +87,11 @@ async def _held(tx: BaseDBAsyncClient, channel: str, message_id: int) -> Message
 
 
 async def _waiting(tx: BaseDBAsyncClient, channel: str, message_id: int, now: int) -> Message:
-    """A scheduled message whose time has not come, and stays so until the transaction ends."""
+    """A message whose time has not come or that is not approved, and stays so until the transaction ends."""
     message = await _held(tx, channel, message_id)
-    if message.send_at <= message.created_at:
+    if message.state in _UNDER_REVIEW and (message.due_at is None or message.due_at > now):
+        return message
+    if message.send_at <= (message.approved_at or message.created_at):
         raise _refused("not_scheduled", f"message {message_id} was to be sent at once; it can be recalled")
     if message.state == MessageState.CANCELLED.value:
         raise _refused("already_cancelled", f"message {message_id} has been cancelled before")

@@ -117,7 +117,7 @@ def _segment(message: Message) -> lists.Key:
 
 
 def unsendable(message: Message, newest: Snapshot) -> str:
-    """Why a scheduled message cannot go out although its time has come; empty when it can, or when it has begun."""
+    """Why a message that waited cannot go out although its time has come; empty when it can, or when it has begun."""
     if message.recipients or message.send_at <= message.created_at:
         return ""
     groups = message.audience.get("addresses")

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from ums.audit import tickets
 from ums.database import connection, execute, fetch, is_away, rows, transaction
 from ums.messaging import outbox, statements
 from ums.messaging.counts import REQUEST, USERS
@@ -68,6 +69,7 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
         before = {m.id: m.recipients for m in messages if m.callback_url}
         begun = [m for m in going if not m.expanded]
         moving = [each for each in pinned.values() if each.message.expanded]
+        await _expire(out, going)
         await expand(out, _beginning(pinned.values(), newest), newest)
         if moving:
             await advance(out, moving)
@@ -93,11 +95,21 @@ async def _held(tx: BaseDBAsyncClient, ids: Sequence[int]) -> list[Message]:
     return await Message.filter(id__in=ids).using_db(tx).order_by("id")
 
 
+async def _expire(out: FanOut, messages: Sequence[Message]) -> None:
+    """Those whose time has come before the last of their reviewers end here."""
+    audited = {m.id: m for m in messages if m.state == MessageState.AUDITING.value}
+    found = await tickets.of_messages(out.tx, audited) if audited else []
+    for row in found:
+        level = f"level {row['level'] + 1} of {row['levels']}"
+        fail(audited[row["message_id"]], f"it was not approved by its time: ticket {row['id']} waited for {level}")
+    await tickets.close(out.tx, found, tickets.TicketEvent.EXPIRED, out.now)
+
+
 def _beginning(pinned: Iterable[Pinned], newest: Snapshot) -> Iterator[Pinned]:
     """Those to be expanded now: of the large ones only the first, the others have their turn after its chunk."""
     large = 0
     for each in pinned:
-        if each.message.expanded:
+        if each.message.expanded or each.message.state == MessageState.FAILED.value:
             continue
         if reason := unsendable(each.message, newest):
             fail(each.message, reason)

@@ -155,7 +155,8 @@ _BESIDE = 7
 
 # Work is not history: what is still due stays, unless nobody took it up for longer than anything is kept.
 _OVER = """
-channel = $1 AND send_at < $2 AND (due_at IS NULL OR due_at < $3) AND NOT EXISTS (
+channel = $1 AND send_at < $2 AND (due_at IS NULL OR due_at < $3) AND (state <> 'auditing' OR send_at < $3)
+AND NOT EXISTS (
     SELECT 1 FROM batch b WHERE b.message_id = message.id AND b.done_at IS NULL AND b.due_at >= $3)"""
 
 # Compared and sorted as pairs: PostgreSQL would else look for the few of this Channel among the many of all.
@@ -171,12 +172,17 @@ _DELETED = """
 SELECT id, recipients + deliveries AS size FROM message WHERE deleted_at IS NOT NULL
 ORDER BY deleted_at LIMIT $1 FOR UPDATE SKIP LOCKED"""
 
+_TICKET = "audit_ticket ticket ON ticket.message_id = listed.id"
+
 _BELONGS = (
     ("attempt", "batch b ON b.message_id = listed.id JOIN attempt gone ON gone.batch_id = b.id"),
     ("batch", "batch gone ON gone.message_id = listed.id"),
     ("delivery", "delivery gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("recipient", "recipient gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("callback", "callback gone ON gone.message_id = listed.id"),
+    ("audit_desk", f"{_TICKET} JOIN audit_desk gone ON gone.ticket_id = ticket.id"),
+    ("audit_event", f"{_TICKET} JOIN audit_event gone ON gone.ticket_id = ticket.id"),
+    ("audit_ticket", "audit_ticket gone ON gone.message_id = listed.id"),
     ("message_loss", "message_loss gone ON gone.message_id = listed.id"),
     ("message_count", "message_count gone ON gone.message_id = listed.id"),
     ("message", "message gone ON gone.id = listed.id"),

@@ -174,7 +174,7 @@ class Sought:
     def narrow(self, found: QuerySet[Message]) -> QuerySet[Message]:
         if self.scheduled is not None:
             ahead = {"ahead__gt": 0} if self.scheduled else {"ahead__lte": 0}
-            found = found.annotate(ahead=RawSQL("send_at - created_at")).filter(**ahead)
+            found = found.annotate(ahead=RawSQL("send_at - coalesce(approved_at, created_at)")).filter(**ahead)
         if self.from_template is not None:
             found = found.exclude(template="") if self.from_template else found.filter(template="")
         if self.type:

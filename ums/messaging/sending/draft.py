@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ums import schemas
+from ums.audit.reviewers import reviewers
+from ums.audit.rules import Review, Sent, impassable, levels_of, on_message
 from ums.errors import CallerRefused, Problem
 from ums.messaging import outbox
 from ums.messaging.policy import rules
@@ -46,10 +48,15 @@ class SendRequest:
 class Draft:
     """A request of a Channel, held against the configuration."""
 
-    def __init__(self, snapshot: Snapshot, channel: Body, request: SendRequest) -> None:
+    review: Review | None = None
+    """What must happen before the message goes out; known when it was made."""
+
+    def __init__(self, snapshot: Snapshot, channel: Body, request: SendRequest, by: str = "") -> None:
+        """`by` is the Member who sends it; empty: the Channel's own system."""
         self._snapshot = snapshot
         self._channel = channel
         self._request = request
+        self._by = by
         self._problems: list[Problem] = []
 
     def message(self, now: int) -> Message:
@@ -58,19 +65,52 @@ class Draft:
         content = self._content()
         steps = self._steps(content)
         audience = {**self._audience(content), **self._filter()}
+        self.review = self._reviewed(audience)
         asked = max(request.send_at or now, now)
-        send_at = self._undisturbing(asked)
+        # What is to go out at once goes out when it is approved: no time is known yet, nor whom it disturbs then.
+        open_ended = self.review is not None and asked == now
+        send_at = asked if open_ended else self._undisturbing(asked)
         callback = self._callback()
         if self._problems:
             raise CallerRefused(self._problems)
+        state = MessageState.AUDITING if self.review else MessageState.WAITING
         return Message(
             channel=self._channel["name"], revision=self._snapshot.revision, created_at=now,
-            priority=int(request.priority), state=MessageState.WAITING.value, audience=audience, content=content,
+            priority=int(request.priority), state=state.value, audience=audience, content=content,
             template=request.template or request.made_from, policy=request.policy, steps=steps, send_no=request.send_no,
-            owner=request.owner, idempotency_key=request.idempotency_key, send_at=send_at, due_at=send_at,
-            deferred_from=asked if send_at > asked else None,
+            owner=request.owner or (self._by if self.review else ""), idempotency_key=request.idempotency_key,
+            send_at=send_at, due_at=None if open_ended else send_at, deferred_from=asked if send_at > asked else None,
             **callback,
         )  # fmt: skip
+
+    def _reviewed(self, audience: Mapping[str, Any]) -> Review | None:
+        """What the Channel's AuditRules demand of it; None when none catches it."""
+        request, name = self._request, self._channel["name"]
+        declared = [rule for rule in self._snapshot.all("AuditRule").values() if rule["channel"] == name]
+        sent = Sent(audience, bool(request.template or request.made_from), bool(self._by))
+        if not (rules := on_message(declared, sent)):
+            return None
+        names = sorted(str(rule["name"]) for rule in rules)
+        review = Review(name, names, levels_of(rules), self._by, request.owner or self._by)
+        if self._has_owner(review):
+            for reason in impassable(review, reviewers(self._snapshot, name)):
+                message = f"AuditRule {', '.join(names)} wants a review that could not happen: {reason}"
+                self._refuse("input.owner", "nobody_reviews", message)
+        return review
+
+    def _has_owner(self, review: Review) -> bool:
+        """Whether a Member answers for an audited send."""
+        declared = self._snapshot.all("Member")
+        if review.owner in declared:
+            return True
+        rules = f"AuditRule {', '.join(review.rules)} of Channel {review.channel}"
+        if not review.owner:
+            message = f"{rules} has this send reviewed, so it must name its owner: the login of a Member"
+            self._refuse("input.owner", "owner_required", message)
+        else:
+            wrong = f"there is no Member {review.owner!r}{schemas.did_you_mean(review.owner, list(declared))}"
+            self._refuse("input.owner", "unknown_owner", f"{rules} has this send reviewed, and {wrong}")
+        return False
 
     def _content(self) -> dict[str, Any]:
         """`{channel type: content}`, complete and checked against the schema of each type."""

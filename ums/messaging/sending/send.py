@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 
-from ums.database import connection, fetch, rows
+from ums.audit.rules import Review
+from ums.audit.tickets import Filed, file
+from ums.database import connection, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
 from ums.messaging import outbox, statements
 from ums.messaging.engine import Engine
@@ -17,16 +19,20 @@ from ums.snapshot import Body
 from ums.vocabulary import Priority
 
 
-async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
-    """The accepted message; raises CallerRefused with every problem that was found."""
+async def send(engine: Engine, channel: Body, request: SendRequest, by: str = "") -> Message:
+    """The accepted message; raises CallerRefused with every problem that was found.
+
+    `by` is the Member who sends it; empty: the Channel's own system.
+    """
     fingerprint = _fingerprint(request)
     if known := await _known(channel, request, fingerprint):
         return known
     snapshot = await engine.snapshots.newest()
     await prepared(snapshot, channel)
-    message = Draft(snapshot, channel, request).message(engine.clock())
+    draft = Draft(snapshot, channel, request, by)
+    message = draft.message(engine.clock())
     message.input_hash = fingerprint
-    if await engine.together(_store, message):
+    if await _stored(engine, message, draft.review):
         return message
     known = await _known(channel, request, fingerprint)  # somebody was faster with the same idempotency key
     if known is None:
@@ -34,8 +40,31 @@ async def send(engine: Engine, channel: Body, request: SendRequest) -> Message:
     return known
 
 
+async def _stored(engine: Engine, message: Message, review: Review | None) -> bool:
+    if review:
+        return await engine.together(_store_audited, (message, review))
+    return await engine.together(_store, message)
+
+
 async def _store(engine: Engine, messages: Sequence[Message]) -> list[bool]:
     """Keep the messages, giving each its id; False for those whose idempotency key is taken."""
+    taken = await _keep(messages)
+    for lane in {Priority(message.priority) for message in messages}:
+        engine.wake_later(lane)
+    return taken
+
+
+async def _store_audited(engine: Engine, audited: Sequence[tuple[Message, Review]]) -> list[bool]:
+    """Keep messages that wait for a review, each with its ticket; nobody is woken for them."""
+    async with transaction() as tx:
+        taken = await _keep([message for message, _ in audited])
+        new = [each for each, stored in zip(audited, taken, strict=True) if stored]
+        filed = [Filed(review, message.revision, message_id=message.id) for message, review in new]
+        await file(tx, filed, engine.clock())
+    return taken
+
+
+async def _keep(messages: Sequence[Message]) -> list[bool]:
     await outbox.know({(m.channel, m.callback_url) for m in messages if m.callback_url})
     stored = await fetch(connection(), statements.ADD_MESSAGES, rows(map(_row, messages)))
     by_key = {(row["channel"], row["idempotency_key"]): row["id"] for row in stored if row["idempotency_key"]}
@@ -47,8 +76,6 @@ async def _store(engine: Engine, messages: Sequence[Message]) -> list[bool]:
         found = by_key.pop(key, None) if message.idempotency_key else next(keyless)
         taken.append(found is not None)
         message.id = found or 0
-    for lane in {Priority(message.priority) for message in messages}:
-        engine.wake_later(lane)
     return taken
 
 
