@@ -60,6 +60,11 @@ class Caller:
         """For what is written down of this call: the Member's login or the Channel Key."""
         return self.member.login if self.member else self.channel["key"] if self.channel else ""
 
+    @property
+    def login(self) -> str:
+        """Of the Member; empty: it is none, but a system with a key."""
+        return self.member.login if self.member else ""
+
     def for_channel(self) -> Body:
         """The Channel that the caller acts for; raises CallerForbidden when it names none."""
         if self.channel is None:

@@ -81,18 +81,24 @@ class DeleteMessagePayload:
 
 @strawberry.type
 class ScheduledMutation:
-    @strawberry.mutation(description="A message whose time has not come is sent otherwise, or at another time.")
+    @strawberry.mutation(
+        description="A message whose time has not come, or that is not approved, is sent otherwise, or at another time; "
+        "AuditRules look at it anew."
+    )
     async def update_scheduled_message(
         self,
         info: Info,
         id: strawberry.ID,  # noqa: A002  # GraphQL's own word
         given: Annotated[ChangeMessageInput, strawberry.argument(name="input")],
     ) -> SendMessagePayload:
-        return await _payload(scheduled.update(info.context.engine, info.context.channel, number(id), given.read()))
+        context = info.context
+        changing = scheduled.update(context.engine, context.channel, number(id), given.read(), by=context.caller.login)
+        return await _payload(changing)
 
-    @strawberry.mutation(description="A message whose time has not come is never sent.")
+    @strawberry.mutation(description="A message whose time has not come, or that is not approved, is never sent.")
     async def cancel_scheduled_message(self, info: Info, id: strawberry.ID) -> SendMessagePayload:  # noqa: A002  # GraphQL's own word
-        return await _payload(scheduled.cancel(info.context.engine, info.context.channel, number(id)))
+        context = info.context
+        return await _payload(scheduled.cancel(context.engine, context.channel, number(id), by=context.caller.login))
 
     @strawberry.mutation(description="A new message that says what an earlier one said, to others or at another time.")
     async def forward_message(
@@ -101,7 +107,10 @@ class ScheduledMutation:
         id: strawberry.ID,  # noqa: A002  # GraphQL's own word
         given: Annotated[ForwardMessageInput, strawberry.argument(name="input")],
     ) -> SendMessagePayload:
-        return await _payload(forward(info.context.engine, info.context.channel, number(id), given.read()))
+        context = info.context
+        return await _payload(
+            forward(context.engine, context.channel, number(id), given.read(), by=context.caller.login)
+        )
 
     @strawberry.mutation(description="Remove a message that is over from the history, with all that is known of it.")
     async def delete_message(self, info: Info, id: strawberry.ID) -> DeleteMessagePayload:  # noqa: A002  # GraphQL's own word

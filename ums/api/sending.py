@@ -92,7 +92,10 @@ class SendMessageInput:
         default=None,
         description="Same key and same input: the same message; same key and other input: a problem.",
     )
-    owner: str | None = None
+    owner: str | None = strawberry.field(
+        default=None,
+        description="The login of the Member who answers for it; a system must say it where an AuditRule catches the send.",
+    )
     send_no: str | None = strawberry.field(default=None, description="Your own number, given back with the message.")
     callback: CallbackInput | None = None
 
@@ -110,7 +113,7 @@ class SendingMutation:
         self, info: Info, given: Annotated[SendMessageInput, strawberry.argument(name="input")]
     ) -> SendMessagePayload:
         try:
-            accepted = await send(info.context.engine, info.context.channel, _request(given))
+            accepted = await send(info.context.engine, info.context.channel, _request(given), info.context.caller.login)
         except CallerRefused as refused:
             return SendMessagePayload(message=None, problems=[Problem.of(p) for p in refused.problems])
         return SendMessagePayload(message=Message.of(accepted), problems=[])

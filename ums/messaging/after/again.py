@@ -17,13 +17,16 @@ Changes = Mapping[str, Any]
 """Fields of a SendRequest that shall be other than they were."""
 
 
-async def forward(engine: Engine, channel: Body, message_id: int, changes: Changes) -> Message:
-    """A new message with the old content; raises CallerRefused with every problem that was found."""
+async def forward(engine: Engine, channel: Body, message_id: int, changes: Changes, by: str = "") -> Message:
+    """A new message with the old content; raises CallerRefused with every problem that was found.
+
+    `by` is the Member who forwards it; empty: the Channel's own system.
+    """
     old = await Message.get_or_none(id=message_id, channel=channel["name"], deleted_at=None)
     if old is None:
         raise CallerRefused([unknown(message_id)])
     request = changed(request_of(old, await engine.snapshots.at(old.revision)), {"send_at": None, **changes})
-    return await send(engine, channel, request)
+    return await send(engine, channel, request, by)
 
 
 def changed(request: SendRequest, changes: Changes) -> SendRequest:
