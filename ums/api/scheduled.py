@@ -82,8 +82,8 @@ class DeleteMessagePayload:
 @strawberry.type
 class ScheduledMutation:
     @strawberry.mutation(
-        description="A message whose time has not come, or that is not approved, is sent otherwise, or at another time; "
-        "AuditRules look at it anew."
+        description="A message whose time has not come, or that is not approved, is sent otherwise, or at another "
+        "time; AuditRules look at it anew."
     )
     async def update_scheduled_message(
         self,

@@ -94,7 +94,7 @@ class SendMessageInput:
     )
     owner: str | None = strawberry.field(
         default=None,
-        description="The login of the Member who answers for it; a system must say it where an AuditRule catches the send.",
+        description="The login of the Member who answers for it; a system must say it where an AuditRule catches it.",
     )
     send_no: str | None = strawberry.field(default=None, description="Your own number, given back with the message.")
     callback: CallbackInput | None = None
