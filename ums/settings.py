@@ -52,6 +52,10 @@ class Settings:
     workers: Mapping[str, int] = field(default_factory=lambda: {"high": 2, "medium": 2, "low": 2})
     private_callbacks: bool = False
     """Whether callbacks may go to private, loopback and link-local addresses."""
+    private_attachments: bool = False
+    """Whether files may be fetched from such addresses."""
+    attachment_bytes: int = 20_000_000
+    """Of one material, and of all files of one message together."""
     sandbox: str = ""
     """`host:port` of a running sandbox; every DeliveryChannel is pointed at it. Empty: the real providers."""
 
@@ -103,6 +107,8 @@ def load_settings(path: Path, environ: Mapping[str, str] = os.environ, *, offlin
         people_secret=SecretRef.of(people["secret"]) if people else None,
         workers=body["workers"],
         private_callbacks=body["callbacks"]["allowPrivate"],
+        private_attachments=body["attachments"]["allowPrivate"],
+        attachment_bytes=body["attachments"]["maxMegabytes"] * 1_000_000,
         sandbox=_sandbox(environ),
     )
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route, WebSocketRoute
 
 from ums.api.bodies import Bounded
+from ums.api.materials import upload
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
 from ums.api.token_door import token
@@ -54,6 +55,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
         Route("/v1/token", token),
+        Route("/v1/material", upload, methods=["POST"]),
         Route("/c/{token}", click),
         Route("/healthz", alive),
         Route("/readyz", ready),

@@ -26,7 +26,7 @@ SAID = {
 }
 HANG_UP = ""
 
-CONTENT = {"subject": "Your order", "text": "<p>It is on its way.</p>"}
+CONTENT: dict[str, Any] = {"subject": "Your order", "text": "<p>It is on its way.</p>"}
 CREATED = 1_700_000_000_000
 LOGIN: dict[str, Any] = {"account": "shop", "password": "secret"}
 
@@ -120,7 +120,7 @@ def at(server: MailServer) -> dict[str, Any]:
     return {"server": "127.0.0.1", "port": server.port}
 
 
-def submission(*addresses: str, content: dict[str, str] | None = None) -> Submission:
+def submission(*addresses: str, content: dict[str, Any] | None = None) -> Submission:
     targets = [Target(number, address) for number, address in enumerate(addresses or ("ann@people.example",), 1)]
     return Submission("", content or CONTENT, targets, CREATED)
 

@@ -1,14 +1,16 @@
 """Mails are assembled by hand; Python's own parser says whether they came out right."""
 
 import email
+from collections.abc import Sequence
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import compat32, default
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ums.providers.contract import Attachment
 from ums.providers.smtp.mime import Sender, Skeleton, body, encoded, mailbox, readable
 
 SENDER = Sender.parse("Shop <shop@shop.example>")
@@ -21,10 +23,16 @@ def parsed(raw: bytes) -> EmailMessage:
 
 
 def mail(
-    text: str = "<p>Hello</p>", plain: str | None = None, *, subject: str = "Hello", sender: Sender = SENDER
+    text: str = "<p>Hello</p>",
+    plain: str | None = None,
+    *,
+    subject: str = "Hello",
+    sender: Sender = SENDER,
+    files: Sequence[Attachment] = (),
 ) -> bytes:
-    skeleton = Skeleton(sender, subject, body(text, plain), 1_700_000_000_123)
-    return skeleton.message("ann@people.example", "7.1700000000123")
+    written = body(text, plain, files)
+    skeleton = Skeleton(sender, subject, written, 1_700_000_000_123)
+    return b"".join((skeleton.headers("ann@people.example", "7.1700000000123"), b"\r\n", *written.pieces))
 
 
 def part(message: EmailMessage, kind: str) -> str:
@@ -92,6 +100,46 @@ def test_every_mail_is_seven_bit_in_short_lines_and_no_line_begins_with_a_dot(te
     assert not [line for line in lines if b"\r" in line or b"\n" in line]
     assert max(map(len, lines)) <= 78
     assert not [line for line in lines if line.startswith(b".")]
+
+
+PDF = Attachment("terms.pdf", "application/pdf", b"%PDF-1.7\n" + bytes(range(256)))
+
+
+def test_files_come_after_the_text() -> None:
+    note = Attachment("note.txt", "text/plain", b"")
+
+    message = parsed(mail(files=[PDF, note]))
+
+    assert part(message, "html") == "<p>Hello</p>"
+    assert message.get_content_type() == "multipart/mixed"
+    attached = [
+        (each.get_filename(), each.get_content_type(), each.get_payload(decode=True))
+        for each in message.iter_attachments()
+    ]
+    assert attached == [("terms.pdf", "application/pdf", PDF.content), ("note.txt", "text/plain", b"")]
+
+
+NAMES = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=255)
+
+
+@given(NAMES.filter(lambda name: name == name.strip()))
+@example("合同 2026.pdf")
+@example("a" * 200 + ".pdf")
+@example('say "hi", back\\slash; semi=colon\'s.txt')
+def test_any_name_of_a_file_arrives_as_it_was_in_short_lines(name: str) -> None:
+    raw = mail(files=[Attachment(name, "application/pdf", b"x")])
+
+    assert max(map(len, raw.split(b"\r\n"))) <= 78
+    assert raw.isascii()
+    for policy in (default, compat32):
+        *_, file = email.message_from_bytes(raw, policy=policy).walk()
+        assert file.get_filename() == name
+        assert file.get_content_type() == "application/pdf"
+
+
+def test_the_name_of_a_file_cannot_end_a_line() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        mail(files=[Attachment("a\r\nBcc: all@people.example", "text/plain", b"")])
 
 
 @pytest.mark.parametrize("subject", ["=?utf-8?q?spoofed?=", " padded ", "a" * 200, "安" * 100, "tab\there"])

@@ -10,7 +10,7 @@ import pytest
 from tests.providers.conftest import Example
 from tests.providers.mail_server import CONTENT, CREATED, HANG_UP, LOGIN, mail_server, mailer, submission, told
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers.contract import Answer, Outcome
+from ums.providers.contract import Answer, Attachment, Outcome, Submission, Target
 from ums.providers.smtp import pool as smtp_pool
 from ums.providers.smtp import provider as smtp
 from ums.providers.smtp.provider import Smtp
@@ -267,9 +267,22 @@ async def test_a_sender_that_is_no_address_is_for_the_operator(session: aiohttp.
             await provider.send(submission())
 
 
-async def test_attachments_are_refused_rather_than_lost(mail: Smtp, running: Sandbox) -> None:
-    answer = await mail.send(submission(content=CONTENT | {"files": "https://shop.example/bill.pdf"}))
+async def test_a_mail_without_one_of_its_files_is_refused_rather_than_sent(mail: Smtp, running: Sandbox) -> None:
+    answer = await mail.send(submission(content=CONTENT | {"files": ["https://shop.example/bill.pdf"]}))
 
     assert answer.others
     assert (answer.others.state, answer.others.reason) == (State.REFUSED, Reason.CONTENT)
     assert running.record("smtp").addresses == []
+
+
+async def test_files_reach_everybody_whole_however_large(mail: Smtp, running: Sandbox) -> None:
+    bill = Attachment("账单.pdf", "application/pdf", bytes(range(256)) * 4096)
+    content = CONTENT | {"files": ["https://shop.example/bill.pdf"]}
+    targets = [Target(1, "ann@people.example"), Target(2, "ben@people.example")]
+
+    answer = await mail.send(Submission("", content, targets, CREATED, files=[bill]))
+
+    assert [outcome.state for outcome in answer.outcomes] == [State.DELIVERED] * 2
+    for stored in running.record("smtp").accepted:
+        [file] = email.message_from_string(stored["raw"], policy=default).iter_attachments()
+        assert (file.get_filename(), file.get_content()) == (bill.name, bill.content)

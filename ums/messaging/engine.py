@@ -14,6 +14,7 @@ import structlog
 from ums.database import is_away, opened
 from ums.messaging.connections import Connections, connected
 from ums.messaging.together import Together
+from ums.providers.contract import Attachment
 from ums.queue import Lanes
 from ums.settings import Settings
 from ums.snapshot import Snapshots
@@ -34,6 +35,7 @@ class Said(NamedTuple):
     content: Mapping[str, Any]
     """`{channel type: content}`"""
     created_at: int
+    channel: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Engine:
     """Set when the process is asked to stop: finish what is in flight, begin nothing."""
     said: dict[int, Said] = field(default_factory=dict)
     """By message id: what was read lately."""
+    attached: dict[int, asyncio.Task[Sequence[Attachment]]] = field(default_factory=dict)
+    """By message id: the files that were read lately, or are being read."""
     _timers: dict[Priority, asyncio.TimerHandle] = field(default_factory=dict)
     _waking: dict[Priority, asyncio.Task[None]] = field(default_factory=dict)
     _rounds: dict[Any, Together[Any, Any]] = field(default_factory=dict)

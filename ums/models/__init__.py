@@ -8,6 +8,7 @@ from ums.models.callbacks import Callback, CallbackAddress
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
 from ums.models.counters import ChannelCount, Count, LossCount
 from ums.models.imports import ImportProblem, UserImport
+from ums.models.materials import Material, MaterialPart
 from ums.models.members import MemberToken
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.tokens import ProviderToken
@@ -16,7 +17,7 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditTicket", "Batch", "Callback", "CallbackAddress",
     "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "HeldVersion", "ImportProblem",
-    "ListMember", "LossCount", "MemberToken", "Message", "Override", "PeopleList", "ProviderToken", "Recipient",
-    "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
-    "WatchStatus",
+    "ListMember", "LossCount", "Material", "MaterialPart", "MemberToken", "Message", "Override", "PeopleList",
+    "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
+    "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -6,8 +6,10 @@ A provider knows no table, no queue and no other provider; it is handed an `Acco
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from base64 import encodebytes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
@@ -78,6 +80,22 @@ class Account:
     tokens: Tokens = field(default_factory=OwnTokens, repr=False)
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message; the same object for everybody who gets it."""
+
+    name: str
+    """Without a path or a line break, in any script."""
+    content_type: str
+    """`type/subtype`"""
+    content: bytes = field(repr=False)
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """In base64, in lines as mails have them."""
+        return encodebytes(self.content).replace(b"\n", b"\r\n")
+
+
 class Target(NamedTuple):  # one of a million: cheaper than a dataclass
     id: int
     """The delivery's id."""
@@ -97,6 +115,8 @@ class Submission:
     """When the batch was planned, ms; the same for every repeat."""
     personal: Callable[[Target], Mapping[str, Any]] | None = None
     """The content of each target, where it is not the same for all: each has click links of its own."""
+    files: Sequence[Attachment] = ()
+    """What `content["files"]` names."""
 
     def content_of(self, target: Target) -> Mapping[str, Any]:
         return self.personal(target) if self.personal else self.content
@@ -187,6 +207,8 @@ class Provider(ABC):
 
     personal: ClassVar[bool] = False
     """Whether `send` honours `Submission.content_of`; what says the same to all in one call cannot."""
+    attaches: ClassVar[bool] = False
+    """Whether `send` honours `Submission.files`; for others nothing is fetched."""
     thanks: ClassVar[str] = ""
     """What the provider wants to read as the answer to its receipts; empty: any 200 will do."""
     recalls: ClassVar[bool] = False

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ums.messaging.calling.callback_door import Door, Identity, is_public, opened_door
+from ums.messaging.calling.callback_door import Door, Identity, opened_door
+from ums.messaging.way_out import is_public
 from ums.settings import Settings
 
 ME = Identity("shop", "planted-secret")

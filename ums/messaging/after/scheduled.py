@@ -7,6 +7,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from ums.audit import tickets
 from ums.database import execute, fetch, transaction
 from ums.errors import CallerRefused, Problem
+from ums.messaging import materials
 from ums.messaging.after.again import Changes, changed, request_of
 from ums.messaging.after.recall import unknown
 from ums.messaging.engine import Engine
@@ -31,6 +32,7 @@ async def update(engine: Engine, channel: Body, message_id: int, changes: Change
         message = await _waiting(tx, channel["name"], message_id, engine.clock())
         request = changed(request_of(message, pinned), changes)
         await _rewrite(tx, message, Draft(newest, channel, request, by), engine.clock())
+        await materials.check(engine, message, "input.body")
     engine.wake_later(Priority(message.priority))
     return message
 

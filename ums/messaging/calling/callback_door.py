@@ -1,14 +1,8 @@
-"""The way out to developers' URLs: nowhere but to public addresses, not for long, and not for much.
-
-A URL is somebody's input, and so is what its name resolves to. Every address is judged where the connection is made,
-so neither a literal address, nor a name that changes its mind, nor a redirect leads into the operator's own network.
-"""
+"""The way out to developers' URLs: nowhere but to public addresses, not for long, and not for much."""
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from ums.messaging.way_out import Allowed, opened_way_out
 from ums.settings import Settings
 
 SECONDS = 10.0
@@ -26,10 +21,6 @@ MOST_BYTES = 2_000
 """Of an answer that are read."""
 
 SIGNATURE = "X-UMS-Signature"
-
-
-class NotAllowed(OSError):
-    """The URL leads to an address that callbacks may not go to."""
 
 
 @dataclass(frozen=True)
@@ -93,41 +84,6 @@ class Door:
 @asynccontextmanager
 async def opened_door(settings: Settings, seconds: float = SECONDS) -> AsyncIterator[Door]:
     """The door of this event loop."""
-    guard = None if settings.private_callbacks else public_socket
-    connector = aiohttp.TCPConnector(
-        resolver=aiohttp.ThreadedResolver(), use_dns_cache=False, force_close=True, socket_factory=guard
-    )
-    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=seconds / 2)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
-    ) as session:
+    allowed = Allowed(settings.private_callbacks, "callbacks.allowPrivate")
+    async with opened_way_out(allowed, seconds) as session:
         yield Door(session, seconds)
-
-
-def public_socket(where: tuple[Any, ...]) -> socket.socket:
-    """The socket for one address of `getaddrinfo`; raises NotAllowed when that is not a public one."""
-    family, kind, protocol, _, address = where
-    if not is_public(address[0]):
-        raise NotAllowed(f"{address[0]} is not a public address; callbacks.allowPrivate in ums.yaml would allow it")
-    return socket.socket(family, kind, protocol)
-
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-def is_public(address: str) -> bool:
-    """Whether it is an address of the public internet, through every disguise of an IPv4 address in an IPv6 one."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            found = inner
-        elif found.teredo or int(found) >> 32 == 0:
-            return False
-    return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)

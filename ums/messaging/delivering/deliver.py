@@ -14,9 +14,11 @@ from ums.database import connection, execute, fetch, fetch_tuples, rows
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing
 from ums.messaging import statements
 from ums.messaging.delivering import clicks
+from ums.messaging.delivering.attachments import NotAttached, attachments
 from ums.messaging.engine import LEASE, Engine, Said
-from ums.providers.contract import Answer, Provider, Submission, Target
+from ums.providers.contract import Answer, Attachment, Common, Provider, Submission, Target
 from ums.snapshot import channel_type
+from ums.vocabulary import Reason, State
 
 log = structlog.get_logger()
 
@@ -85,11 +87,12 @@ class Prepared(NamedTuple):
     content: Mapping[str, Any]
     created_at: int
     personal: clicks.Personal | None
+    files: Sequence[Attachment] = ()
 
     def submission(self, provider: Provider, key: str, targets: Sequence[Target]) -> Submission:
         if self.personal and not provider.personal and len(targets) == 1:
             return Submission(key, self.personal(targets[0]), targets, self.created_at)
-        return Submission(key, self.content, targets, self.created_at, self.personal)
+        return Submission(key, self.content, targets, self.created_at, self.personal, self.files)
 
 
 async def _submit(engine: Engine, hold: "_Hold", targets: Sequence[Target], started: int) -> Exchange:
@@ -108,6 +111,10 @@ async def _submit(engine: Engine, hold: "_Hold", targets: Sequence[Target], star
     except ProviderRefused as refused:
         log.error("provider_refused", delivery_channel=lease.delivery_channel, code=refused.code, words=refused.message)
         return Exchange(lease, targets, started, Verdict.REFUSED, refused.code, refused.message)
+    except NotAttached as missing:
+        state, reason = (State.PLANNED, None) if missing.later else (State.REFUSED, Reason.CONTENT)
+        answer = Answer(others=Common(state, reason, "attachment", missing.words))
+        return Exchange(lease, targets, started, Verdict.ANSWERED, "attachment", missing.words, answer)
     except OutcomeUnknown as unknown:
         verdict = Verdict.BUSY if key else Verdict.UNKNOWN
         return Exchange(lease, targets, started, verdict, unknown.code, unknown.message)
@@ -128,11 +135,14 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     kind = channel_type(declared)
     said = await engine.together(_read, lease.message_id)
     content = said.content[kind.value]
+    urls = content.get("files", ()) if provider.attaches else ()
+    files = await attachments(engine, lease.message_id, said.channel, urls) if urls else ()
     linked = clicks.wanted(declared, personal=provider.personal)
     try:
-        return provider, Prepared(content, said.created_at, clicks.personal(engine, kind, content) if linked else None)
+        own = clicks.personal(engine, kind, content) if linked else None
     except SecretMissing as missing:
         raise ProviderRefused("secret_missing", f"click links cannot be signed: {missing}") from missing
+    return provider, Prepared(content, said.created_at, own, files)
 
 
 async def _read(engine: Engine, message_ids: Sequence[int]) -> Sequence[Said]:
@@ -140,7 +150,7 @@ async def _read(engine: Engine, message_ids: Sequence[int]) -> Sequence[Said]:
     wanted = set(message_ids)
     if missing := wanted - engine.said.keys():
         for row in await fetch(connection(), statements.SAID, rows([n] for n in sorted(missing))):
-            engine.said[row["id"]] = Said(orjson.loads(row["content"]), row["created_at"])
+            engine.said[row["id"]] = Said(orjson.loads(row["content"]), row["created_at"], row["channel"])
     found = [engine.said[n] for n in message_ids]
     for n in list(engine.said.keys() - wanted)[: max(0, len(engine.said) - _REMEMBERED)]:
         del engine.said[n]

@@ -13,6 +13,7 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
+from ums.messaging import materials
 from ums.messaging.counts import BUCKET
 from ums.messaging.delivering.receipts import KEPT
 from ums.messaging.engine import Engine, log_failure
@@ -76,6 +77,8 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
                     return removed
     if folded := await _fold(now, most):
         return folded
+    if forgotten := await materials.forget(now, most):
+        return forgotten
     return await execute(connection(), _FORGET_RECEIPTS, now - KEPT, most)
 
 

@@ -10,7 +10,7 @@ from ums.audit.rules import Review
 from ums.audit.tickets import Filed, file
 from ums.database import connection, fetch, rows, transaction
 from ums.errors import CallerRefused, Problem
-from ums.messaging import outbox, statements
+from ums.messaging import materials, outbox, statements
 from ums.messaging.engine import Engine
 from ums.messaging.sending.content import prepared
 from ums.messaging.sending.draft import Draft, SendRequest
@@ -31,6 +31,7 @@ async def send(engine: Engine, channel: Body, request: SendRequest, by: str = ""
     await prepared(snapshot, channel)
     draft = Draft(snapshot, channel, request, by)
     message = draft.message(engine.clock())
+    await materials.check(engine, message, "input.body.template" if request.template else "input.body.content")
     message.input_hash = fingerprint
     if await _stored(engine, message, draft.review):
         return message

@@ -6,19 +6,33 @@ https://www.rfc-editor.org/rfc/rfc5322 and https://www.rfc-editor.org/rfc/rfc204
 
 import re
 from base64 import encodebytes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr, parseaddr
 from html.parser import HTMLParser
+from typing import NamedTuple
+
+from ums.providers.contract import Attachment
+from ums.providers.smtp.filenames import attached
 
 BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 """Whatever somebody may take for the end of a header line, and other control characters."""
 LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}", re.ASCII)
 DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?", re.ASCII)
 TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
-BOUNDARY = "=_alternative"
+BOUNDARY, MIXED = "=_alternative", b"=_mixed"
 """Cannot stand in a part: base64 knows no `_`."""
+
+
+class Body(NamedTuple):
+    """What all recipients of a content share."""
+
+    headers: bytes
+    """Those of MIME, but for its version."""
+    pieces: tuple[bytes, ...]
+    """Whatever is large stands in them once, however many mails there are."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +53,17 @@ class Sender:
 class Skeleton:
     """One content from one sender, at one time: `message` fills in who it goes to; raises ValueError."""
 
-    def __init__(self, sender: Sender, subject: str, body: bytes, created_at: int) -> None:
+    def __init__(self, sender: Sender, subject: str, body: Body, created_at: int) -> None:
         date = format_datetime(datetime.fromtimestamp(created_at / 1000, UTC))
+        self.body = body
         self._before_to = f"From: {sender.header}\r\nTo: ".encode()
         self._before_id = b"\r\nMessage-ID: <"
         self._after_id = (
             f"@{sender.domain}>\r\nSubject: {encoded(subject)}\r\nDate: {date}\r\n"
             "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-        ).encode() + body
+        ).encode() + body.headers
 
-    def message(self, recipient: str, unique: str) -> bytes:
+    def headers(self, recipient: str, unique: str) -> bytes:
         """`recipient` as `mailbox` returned it; `unique` is the left half of the Message-ID."""
         return b"".join((self._before_to, recipient.encode(), self._before_id, unique.encode(), self._after_id))
 
@@ -77,8 +92,18 @@ def encoded(subject: str) -> str:
     return Header(subject, "utf-8", header_name="Subject", maxlinelen=75).encode(linesep="\r\n")
 
 
-def body(text: str, plain: str | None = None) -> bytes:
-    """The MIME headers and the parts; `text` is HTML when there is a tag in it, `plain` is derived when absent."""
+def body(text: str, plain: str | None = None, files: Sequence[Attachment] = ()) -> Body:
+    """`text` is HTML when there is a tag in it, `plain` is derived when absent; raises ValueError."""
+    head, _, content = _text(text, plain).partition(b"\r\n\r\n")
+    if not files:
+        return Body(head + b"\r\n", (content,))
+    pieces = [b"--%s\r\n%s\r\n\r\n%s" % (MIXED, head, content)]
+    for file in files:
+        pieces += [b"--%s\r\n%s\r\n" % (MIXED, attached(file.name, file.content_type)), file.encoded]
+    return Body(b'Content-Type: multipart/mixed; boundary="%s"\r\n' % MIXED, (*pieces, b"--%s--\r\n" % MIXED))
+
+
+def _text(text: str, plain: str | None) -> bytes:
     if not TAG.search(text):
         return _part("plain", text if plain is None else plain)
     return b"".join(

@@ -1,7 +1,7 @@
 """E-mail through any SMTP server: https://www.rfc-editor.org/rfc/rfc5321"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,6 +30,7 @@ class Smtp(Provider):
     batch_limit = 100
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
     personal = True
+    attaches = True
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
@@ -43,7 +44,7 @@ class Smtp(Provider):
         except ValueError as error:
             raise ProviderRefused("sender", str(error)) from error
         try:
-            skeleton = _skeleton(sender, submission.content, submission.created_at)
+            skeleton = _skeleton(sender, submission.content, submission)
         except ValueError as error:
             words = str(error)
             return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
@@ -53,17 +54,25 @@ class Smtp(Provider):
         await self._pool.close()
 
 
-def _skeleton(sender: Sender, content: Mapping[str, Any], created_at: int) -> Skeleton:
-    if content.get("files"):
-        raise ValueError("attachments cannot be sent yet")  # losing one silently would be worse
-    return Skeleton(sender, content["subject"], body(content["text"], content.get("plain")), created_at)
+def _skeleton(sender: Sender, content: Mapping[str, Any], submission: Submission) -> Skeleton:
+    if len(content.get("files", ())) != len(submission.files):
+        raise ValueError("not every file is there")  # losing one silently would be worse
+    written = body(content["text"], content.get("plain"), submission.files)
+    return Skeleton(sender, content["subject"], written, submission.created_at)
+
+
+MOST_COPIED = 64 * 1024
 
 
 @dataclass(frozen=True)
 class _Mail:
     sender: str
     recipient: str
-    raw: bytes
+    pieces: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.pieces))
 
 
 class _Round:
@@ -104,15 +113,16 @@ class _Round:
             recipient = mailbox(target.address)
         except ValueError as error:
             return Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=str(error))
-        raw = self._written(target).message(recipient, f"{target.id}.{self._stamp}")
-        said = await self._said(_Mail(self._sender.address, recipient, raw))
+        written = self._written(target)
+        headers = written.headers(recipient, f"{target.id}.{self._stamp}")
+        said = await self._said(_Mail(self._sender.address, recipient, (headers, b"\r\n", *written.body.pieces)))
         return outcome(target.id, said)
 
     def _written(self, target: Target) -> Skeleton:
         """The message but for whom it goes to; its own where its links are its own."""
         if not self._submission.personal:
             return self._skeleton
-        return _skeleton(self._sender, self._submission.content_of(target), self._submission.created_at)
+        return _skeleton(self._sender, self._submission.content_of(target), self._submission)
 
     async def _said(self, mail: _Mail) -> Said:
         """A server may end a conversation between messages at any time: that is worth one new connection."""
@@ -130,7 +140,7 @@ async def converse(client: aiosmtplib.SMTP, mail: _Mail) -> Said:
     """Hand over one message. The client is closed when nobody can know what the server expects next."""
     if too_large := _too_large(client, mail):
         return too_large
-    size = [b"SIZE=%d" % len(mail.raw)] if client.supports_extension("size") else []
+    size = [b"SIZE=%d" % mail.size] if client.supports_extension("size") else []
     commands = (
         (Step.MAIL, [b"MAIL", f"FROM:<{mail.sender}>".encode(), *size], {250}),
         (Step.RCPT, [b"RCPT", f"TO:<{mail.recipient}>".encode()], {250, 251}),
@@ -141,15 +151,20 @@ async def converse(client: aiosmtplib.SMTP, mail: _Mail) -> Said:
         if said.code not in expected:
             await _forget(client, said)
             return said
-    return await _content(client, mail.raw)
+    return await _content(client, mail.pieces)
 
 
 def _too_large(client: aiosmtplib.SMTP, mail: _Mail) -> Said | None:
     """https://www.rfc-editor.org/rfc/rfc1870 - no number, or 0, means that the server sets no limit."""
     limit = client.esmtp_extensions.get("size", "")
-    if not limit.isdecimal() or not 0 < int(limit) < len(mail.raw):
+    if not limit.isdecimal() or not 0 < int(limit) < mail.size:
         return None
-    return Said(Step.MAIL, 552, f"5.3.4 {len(mail.raw)} bytes, the server takes {limit}")
+    return Said(Step.MAIL, 552, f"5.3.4 {mail.size} bytes, the server takes {limit}")
+
+
+def _together(pieces: Sequence[bytes]) -> Sequence[bytes]:
+    """In one go, unless that would copy much."""
+    return (b"".join(pieces),) if sum(map(len, pieces)) <= MOST_COPIED else pieces
 
 
 async def _command(client: aiosmtplib.SMTP, step: Step, command: list[bytes]) -> Said:
@@ -169,7 +184,7 @@ async def _forget(client: aiosmtplib.SMTP, said: Said) -> None:
             client.close()
 
 
-async def _content(client: aiosmtplib.SMTP, raw: bytes) -> Said:
+async def _content(client: aiosmtplib.SMTP, pieces: Sequence[bytes]) -> Said:
     """After the 354. Once a byte is written, a lost connection means that the message may have been taken.
 
     No line of ours begins with a dot (headers, boundaries and base64 never do), so none has to be doubled.
@@ -178,7 +193,8 @@ async def _content(client: aiosmtplib.SMTP, raw: bytes) -> Said:
     if protocol is None:
         return Said(Step.DATA, NO_ANSWER, "connection lost after DATA")
     try:
-        protocol.write(raw + b".\r\n")
+        for piece in _together((*pieces, b".\r\n")):
+            protocol.write(piece)
     except aiosmtplib.SMTPServerDisconnected as error:
         return Said(Step.DATA, NO_ANSWER, f"connection lost after DATA: {error}")
     try:
