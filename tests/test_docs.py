@@ -69,4 +69,4 @@ def test_the_dashboard_and_the_page_on_operating_name_figures_that_there_are() -
         "ums_targets_submitted", "ums_targets_delivered", "ums_targets_clicked",
     }  # fmt: skip
     titles = [panel["title"] for panel in json.loads(shown)["panels"]]
-    assert len(set(titles)) == len(titles) == 10
+    assert len(set(titles)) == len(titles) == 11

@@ -1,7 +1,30 @@
 """`statistics`, and a message against the usual, over the API."""
 
+import pytest
+
 from tests.api.conftest import Api
 from tests.api.test_messages import knows_ann_and_bob, sent
+from tests.api.test_sending import CONTENT
+from ums.messaging.keeping.nights import look
+from ums.reconcile import reconcile
+
+EARLY = """
+apiVersion: ums/v1
+kind: Segment
+channel: shop
+name: early
+members: [ann, bob]
+"""
+
+
+@pytest.fixture
+async def early(api: Api) -> Api:
+    """With a Segment."""
+    (api.engine.settings.config / "early.yaml").write_text(EARLY)
+    await reconcile(api.engine.settings, write=True)
+    api.engine.snapshots.look_again()
+    return api
+
 
 DAY = {"from": "2027-01-15T00:00:00Z", "before": "2027-01-16T00:00:00Z"}
 PAGES = """query ($range: RangeInput!) { statistics {
@@ -65,3 +88,25 @@ async def test_a_message_says_how_it_compares(api: Api) -> None:
 
     comparison = [{"deliveryChannel": "app", "deliveryRate": 0, "meanDeliveryRate": None}]
     assert found["message"] == {"comparison": comparison, "losses": []}
+
+
+SEGMENT = """query ($name: String!) { statistics { segment(name: $name) { name users
+  contacts { type users addresses } sizes { day users } sent { messages users { planned sent deliveryRate } } } } }"""
+
+
+async def test_a_segment_is_analysed_for_its_own_channel_only(early: Api) -> None:
+    await knows_ann_and_bob(early)
+    await look(early.engine)
+    send = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { message { id } problems { message } } }"
+    audience = {"users": {"userIds": [], "tags": [], "segment": "early"}}
+    answer = await early.asks(send, input={"audience": audience, "body": CONTENT})
+    assert answer["sendMessage"]["problems"] == []
+    await early.works()
+
+    found = (await early.asks(SEGMENT, name="early"))["statistics"]["segment"]
+
+    assert (found["users"], found["sizes"]) == (2, [{"day": "2027-01-15", "users": 2}])
+    assert found["contacts"][0] == {"type": "APP", "users": 2, "addresses": 2}
+    assert found["sent"] == {"messages": 1, "users": {"planned": 2, "sent": 2, "deliveryRate": 0}}
+    other = await early.answers(SEGMENT, user="ops", password="sandbox-ops-master-secret", name="early")
+    assert other["errors"][0]["extensions"] == {"code": "UNKNOWN_SEGMENT"}

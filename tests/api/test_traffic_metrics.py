@@ -4,8 +4,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import Api
 from tests.api.test_messages import knows_ann_and_bob, sent
+from tests.shop import Time
 from ums.database import connection, execute
 from ums.messaging.delivering.receipts import apply
+from ums.messaging.keeping.nights import look
 from ums.models import Attempt
 from ums.providers.contract import Receipt
 from ums.vocabulary import Reason, State
@@ -53,3 +55,22 @@ async def test_lanes_say_how_much_is_due_and_for_how_long(api: Api) -> None:
     assert found["ums_lane_due_batches", "medium"] == 1
     assert found["ums_lane_oldest_due_seconds", "medium"] == 90
     assert found["ums_lane_oldest_due_seconds", "high"] == 0
+
+
+async def test_the_nightly_check_says_how_many_counters_were_wrong(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    await sent(api)
+    await api.works()
+    await execute(connection(), "UPDATE channel_count SET number = 7 WHERE attribution = 0 AND state = -1")
+    clock = api.engine.clock
+    assert isinstance(clock, Time)
+    clock.passes(86_400_000)
+    await look(api.engine)
+
+    found = await scraped(api)
+
+    assert (found["ums_counters_wrong", "shop"], found["ums_counters_wrong", "ops"]) == (1, 0)
+    assert found["ums_counters_checked_seconds", "shop"] == clock.now / 1000
+    ask = "{ statistics { lastCheck { day at wrong } } }"
+    told = {"day": "2027-01-15", "at": "2027-01-16T08:00:00+00:00", "wrong": 1}
+    assert await api.asks(ask) == {"statistics": {"lastCheck": told}}

@@ -20,6 +20,10 @@ DELIVERY = """
 INSERT INTO delivery (id, recipient_id, delivery_channel, step, address, state, reason, code, words, planned_at)
 VALUES ($1, $1, 'app', 0, $2, 0, '', '', '', 1)"""
 
+NIGHT = """
+INSERT INTO night (task, channel, day, lease_until, done_at, found, words)
+VALUES ('check', 'shop', '2027-01-15', 0, 1, 2, 'this one')"""
+
 
 async def sent() -> None:
     """A message to four: one clicked, one delivered, one undelivered, one still planned."""
@@ -73,6 +77,9 @@ def test_the_trend_of_a_channel_is_drawn_by_day(ums: Terminal) -> None:
     days = [line for line in output.splitlines() if line.startswith("│ 20")]
     assert len(days) == 3
     assert days[-1].split("│")[2].strip() == "1"
+    assert "counters of" not in output
+    on_the_database(lambda: execute(connection(), NIGHT))
+    assert "2 counters of 2027-01-15 are wrong; see them with: ums check\nthis one\n" in ums.run("stats", "shop")[1]
     assert ums.run("stats", "shpo")[2] == "no Channel 'shpo' is live; did you mean 'shop'?\n"
     assert ums.run("message", "7")[2] == "there is no message 7, or it is not kept any more\n"
 

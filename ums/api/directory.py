@@ -81,7 +81,7 @@ class Coverage:
 class DirectoryQuery:
     @strawberry.field
     async def user(self, info: Info, user_id: str) -> User | None:
-        found = await directory.person(user_id, (await _view(info)).visible)
+        found = await directory.person(user_id, (await view_of(info)).visible)
         return User.of(found) if found else None
 
     @strawberry.field(description="In the order in which they were first uploaded.")
@@ -93,27 +93,27 @@ class DirectoryQuery:
         after: str | None = None,
     ) -> Connection[User]:
         given = narrow or UserFilter()
-        segment, declared = await _segment(info, given.segment) if given.segment else ("", None)
+        segment, declared = await own_segment(info, given.segment) if given.segment else ("", None)
         wanted = directory.Filter(given.tag or "", segment, given.has_type)
         page = await directory.page(
-            await _view(info), declared, wanted, first=limited(first), after=position(after) or 0
+            await view_of(info), declared, wanted, first=limited(first), after=position(after) or 0
         )
         return connection([(person.id, User.of(person)) for person in page], first)
 
     @strawberry.field
     async def coverage(self, info: Info) -> Coverage:
-        total, found = await directory.coverage(await _view(info))
+        total, found = await directory.coverage(await view_of(info))
         types = [TypeCoverage(type=kind, users=n, share=n / total if total else None) for kind, n in found.items()]
         return Coverage(users=total, types=types)
 
 
-async def _view(info: Info) -> View:
+async def view_of(info: Info) -> View:
     snapshot = await info.context.engine.snapshots.newest()
     channel = info.context.caller.channel
     return View.of(snapshot, channel) if channel else View.of_all(snapshot)
 
 
-async def _segment(info: Info, name: str) -> tuple[str, Body]:
+async def own_segment(info: Info, name: str) -> tuple[str, Body]:
     """The identity and the body of the calling Channel's Segment."""
     identity = f"{info.context.channel['name']}/{name}"
     body = (await info.context.engine.snapshots.newest()).all("Segment").get(identity)

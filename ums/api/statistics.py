@@ -7,9 +7,12 @@ from typing import Annotated
 import strawberry
 from graphql import GraphQLError
 
+from ums.api.directory import own_segment
 from ums.api.messages import DeliveryChannelFunnel, Funnel, Loss
+from ums.api.segments import SegmentStatistics
 from ums.api.words import MOST, Info, milliseconds, moment
-from ums.messaging.reading import calendar, statistics
+from ums.messaging import calendar
+from ums.messaging.reading import statistics
 
 _LONGEST = 100 * 86_400_000
 """ms; what is older is only kept as a sum."""
@@ -73,6 +76,13 @@ class Today:
     hours: list[Period]
 
 
+@strawberry.type(description="Whether the counters of what was sent on a day were what the rows say.")
+class LastCheck:
+    day: str
+    at: datetime
+    wrong: int = strawberry.field(description="How many counters were not; the operator can set them right.")
+
+
 @strawberry.type(description="Of the calling Channel; what is counted is never counted anew for a page.")
 class Statistics:
     @strawberry.field
@@ -95,6 +105,16 @@ class Statistics:
     @strawberry.field(description="24 sums, from 0 to 23 o'clock, of the clicks that came in that hour of the day.")
     async def clicks_by_hour(self, info: Info, span: Span) -> list[int]:
         return await statistics.clicks_by_hour(info.context.channel, *span.milliseconds())
+
+    @strawberry.field(description="Null before the first night.")
+    async def last_check(self, info: Info) -> LastCheck | None:
+        found = await statistics.last_check(info.context.channel)
+        return LastCheck(day=found.day, at=moment(found.at), wrong=found.wrong) if found else None
+
+    @strawberry.field
+    async def segment(self, info: Info, name: str) -> SegmentStatistics:
+        identity, body = await own_segment(info, name)
+        return SegmentStatistics(identity=identity, body=body, name=name)
 
 
 @strawberry.type

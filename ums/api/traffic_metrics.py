@@ -22,7 +22,8 @@ async def traffic(now: int) -> list[Metric]:
     ever = await fetch(connection(), _EVER, int(Attribution.EVER))
     lanes = await fetch(connection(), _LANES, now)
     calls = await fetch(connection(), _CALLS, now - RECENT, _MOST_CALLS)
-    return [*_counted(ever), *_waiting(lanes, now), *_latency(calls)]
+    checks = await fetch(connection(), _CHECKS)
+    return [*_counted(ever), *_waiting(lanes, now), *_latency(calls), *_checked(checks)]
 
 
 # One row a state and reason of each DeliveryChannel of each Channel.
@@ -38,6 +39,24 @@ FROM batch WHERE done_at IS NULL AND due_at <= $1 AND lease_until <= $1 GROUP BY
 _CALLS = """
 SELECT delivery_channel, verdict, took_ms FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT $2) AS latest
 WHERE started_at >= $1"""
+
+
+# The newest of each Channel.
+_CHECKS = """
+SELECT channel, done_at, found FROM night WHERE task = 'check' AND done_at IS NOT NULL AND day = (
+    SELECT max(n.day) FROM night n WHERE n.task = 'check' AND n.channel = night.channel AND n.done_at IS NOT NULL)
+ORDER BY channel"""
+
+
+def _checked(checks: Rows) -> Iterator[Metric]:
+    wrong = GaugeMetricFamily(
+        "ums_counters_wrong", "Counters that the last nightly check found wrong.", labels=["channel"]
+    )
+    at = GaugeMetricFamily("ums_counters_checked_seconds", "When that was, since the epoch.", labels=["channel"])
+    for row in checks:
+        wrong.add_metric([row["channel"]], row["found"])
+        at.add_metric([row["channel"]], row["done_at"] / 1000)
+    yield from (wrong, at)
 
 
 def _counted(ever: Rows) -> Iterator[Metric]:

@@ -11,9 +11,9 @@ from rich.table import Table
 from ums.cli.terminal import app, installation
 from ums.database import opened
 from ums.errors import UmsError
+from ums.messaging.calendar import DAY, day_start, local
 from ums.messaging.keeping.recount import Difference, differences
 from ums.messaging.reading import statistics
-from ums.messaging.reading.calendar import DAY, day_start, local
 from ums.messaging.reading.history import Funnel, Loss, Numbers, numbers
 from ums.models import Message
 from ums.schemas import did_you_mean
@@ -52,7 +52,7 @@ def stats(
     days: Annotated[int, typer.Option("--days", min=1, max=99, help="The last so many, today with them.")] = 7,
 ) -> None:
     """Draw the trend of a Channel by day of the send, and today's losses as they were heard of."""
-    body, trend, today = asyncio.run(_trend(installation(), channel, days))
+    body, trend, today, checked = asyncio.run(_trend(installation(), channel, days))
     out = Console(highlight=False)
     table = Table("", "messages", *_STEPS, "", title=f"Channel {channel}, targets by day", title_justify="left")
     most = max(1, *(period.targets.planned for period in trend))
@@ -62,6 +62,10 @@ def stats(
     out.print(table)
     out.print("heard of today:")
     _print_funnels(out, today.numbers)
+    if checked and checked.wrong:
+        out.print(f"{checked.wrong} counters of {checked.day} are wrong; see them with: ums check\n{checked.first}")
+    elif checked:
+        out.print(f"the counters of {checked.day} were checked, and are right")
 
 
 @app.command()
@@ -92,13 +96,13 @@ async def _message(settings: Settings, number: int) -> tuple[Message, Numbers, S
 
 async def _trend(
     settings: Settings, name: str, days: int
-) -> tuple[Body, Sequence[statistics.PeriodNumbers], statistics.PeriodNumbers]:
+) -> tuple[Body, Sequence[statistics.PeriodNumbers], statistics.PeriodNumbers, statistics.Check | None]:
     async with opened(settings):
         body = _declared(await Snapshots(system_clock).newest(), name)
         now = system_clock()
         begin = day_start(now, statistics.zone_of(body)) - (days - 1) * 86_400_000 + 43_200_000
         trend = await statistics.messages(body, begin, now + 1, DAY)
-        return body, trend[-days:], (await statistics.today(body, now))[0]
+        return body, trend[-days:], (await statistics.today(body, now))[0], await statistics.last_check(body)
 
 
 def _declared(snapshot: Snapshot, name: str) -> Body:

@@ -34,6 +34,8 @@ class Attribution(IntEnum):
     """When we heard of it."""
     EVER = 2
     """None: altogether, which only grows."""
+    SEGMENT = 3
+    """As SENT, of the messages to a Segment; its number stands where the Channel's name does."""
 
 
 Cell = tuple[int, str, int, str]

@@ -131,10 +131,10 @@ LOCK_MESSAGES = "SELECT id FROM message WHERE id IN (SELECT id FROM ROWS($1: id 
 
 KEEP_EXPANSIONS = """
 UPDATE message SET cursor = given.cursor, recipients = given.recipients, deliveries = given.deliveries,
-    expanded = given.expanded, state = given.state, failure = given.failure, due_at = given.due_at,
-    lease_until = 0, lease_token = ''
-FROM ROWS($1: id int, cursor bigint, recipients bigint, deliveries bigint, expanded boolean, state text, failure text, \
-due_at bigint) AS given WHERE message.id = given.id"""
+    segment = given.segment, expanded = given.expanded, state = given.state, failure = given.failure,
+    due_at = given.due_at, lease_until = 0, lease_token = ''
+FROM ROWS($1: id int, cursor bigint, recipients bigint, deliveries bigint, segment int, expanded boolean, state text, \
+failure text, due_at bigint) AS given WHERE message.id = given.id"""
 
 # --- policy ---------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from ums.messaging.calling.callbacks import keep_calling
 from ums.messaging.delivering.drain import drain, sweep
 from ums.messaging.delivering.inquire import inquire
 from ums.messaging.engine import Engine, log_failure, running
+from ums.messaging.keeping.nights import keep_nights
 from ums.messaging.keeping.retention import keep_house
 from ums.people.uploads import keep_importing
 from ums.settings import Settings
@@ -53,6 +54,7 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         keep_taking_back(engine),
         keep_calling(engine),
         keep_importing(engine.snapshots, engine.clock, engine.stopping),
+        keep_nights(engine),
     )
     rounds = [asyncio.create_task(each) for each in loops]
     try:

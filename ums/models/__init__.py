@@ -6,7 +6,7 @@ A table's docstring becomes its comment in the database, and Tortoise splits DDL
 from ums.models.audit import AuditDesk, AuditEvent, AuditTicket, HeldVersion
 from ums.models.callbacks import Callback, CallbackAddress
 from ums.models.config import Effect, Override, Resource, ResourceVersion, Revision, StoredSecret, WatchStatus
-from ums.models.counters import ChannelCount, Count, LossCount
+from ums.models.counters import ChannelCount, Count, LossCount, Night, SegmentSize
 from ums.models.imports import ImportProblem, UserImport
 from ums.models.materials import Material, MaterialPart
 from ums.models.members import MemberToken
@@ -17,7 +17,7 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditTicket", "Batch", "Callback", "CallbackAddress",
     "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "HeldVersion", "ImportProblem",
-    "ListMember", "LossCount", "Material", "MaterialPart", "MemberToken", "Message", "Override", "PeopleList",
-    "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "StoredSecret", "Tag", "User",
-    "UserImport", "WaitingReceipt", "WatchStatus",
+    "ListMember", "LossCount", "Material", "MaterialPart", "MemberToken", "Message", "Night", "Override",
+    "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "SegmentSize",
+    "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -48,6 +48,7 @@ class ChannelCount(Model):
 
     id = fields.BigIntField(primary_key=True)
     channel = fields.CharField(80)
+    """Its name; the number of a Segment where the attribution says so."""
     attribution = fields.SmallIntField()
     """`ums.messaging.counts.Attribution`: which time the bucket is of."""
     bucket = fields.IntField()
@@ -60,3 +61,39 @@ class ChannelCount(Model):
     class Meta:
         table = "channel_count"
         unique_together = (("channel", "attribution", "bucket", "delivery_channel", "state", "reason"),)
+
+
+class SegmentSize(Model):
+    """How many people a Segment had on a day of its Channel, as a nightly task found them."""
+
+    id = fields.BigIntField(primary_key=True)
+    list_id = fields.IntField()
+    """`PeopleList.id`."""
+    day = fields.CharField(10)
+    """As in 2027-01-15."""
+    size = fields.BigIntField()
+
+    class Meta:
+        table = "segment_size"
+        unique_together = (("list_id", "day"),)
+
+
+class Night(Model):
+    """What is done once a day for each Channel, by whichever worker comes first."""
+
+    id = fields.BigIntField(primary_key=True)
+    task = fields.CharField(20)
+    channel = fields.CharField(80)
+    day = fields.CharField(10)
+    """The day of the Channel that it is about, as in 2027-01-15."""
+    lease_until = fields.BigIntField()
+    """ms; somebody else does it when this is over and it is not done."""
+    done_at: int | None = fields.BigIntField(null=True)
+    found = fields.IntField(db_default=0)
+    """Of a check: how many counters were wrong."""
+    words = fields.TextField(db_default="")
+    """Of a check: the first of them."""
+
+    class Meta:
+        table = "night"
+        unique_together = (("task", "channel", "day"),)

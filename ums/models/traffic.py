@@ -50,6 +50,8 @@ class Message(Model):
     """When a worker must next look at it: to expand its audience, or to take policy steps. Null: nothing to do."""
     lease_until = fields.BigIntField(default=0)
     lease_token = fields.CharField(32, default="")
+    segment: int | None = fields.IntField(null=True)
+    """The number (`PeopleList.id`) of the Segment in its audience, known once that is worked out."""
     expanded = fields.BooleanField(default=False)
     cursor = fields.BigIntField(default=0)
     """Expansion got this far: the last user id (or the position in the list of addresses) that was worked out."""

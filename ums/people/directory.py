@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -61,6 +61,34 @@ async def size(identity: str, segment: Body, view: View) -> int:
     chosen = await groups.segment(connection(), identity, segment, view)
     number: int = (await fetch(connection(), groups.number_of(chosen, put), *put.values))[0]["number"]
     return number
+
+
+class Contacts(NamedTuple):
+    """The ways to reach people by one type of address."""
+
+    type: ChannelType
+    users: int
+    """How many of them have such an address."""
+    addresses: int
+
+
+async def contacts(identity: str, segment: Body, view: View) -> list[Contacts]:
+    """The addresses of a Segment's people that serve the caller, by type, each type whether there are any or not."""
+    async with transaction() as tx:
+        key = ("Segment", identity)
+        if "rules" not in segment and (number := (await lists.numbers(tx, [key])).get(key)):
+            await lists.resolve(tx, number)
+        chosen = await groups.segment(tx, identity, segment, view)
+        usable = rows((kind.value, bind) for kind in ChannelType for bind in view.binds(kind))
+        put = Parameters(usable)
+        statement = _CONTACTS.format(people=groups.ids_of(chosen or [NOBODY], put))
+        found = {row["type"]: row for row in await fetch(tx, statement, *put.values)}
+    none = {"users": 0, "addresses": 0}
+    return [Contacts(kind, **_numbers(found.get(kind.value, none))) for kind in ChannelType]
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, int]:
+    return {"users": row["users"], "addresses": row["addresses"]}
 
 
 async def sizes(keys: Sequence[lists.Key]) -> Mapping[lists.Key, int]:
@@ -123,6 +151,12 @@ SELECT x.user_id, x.bind, x.tag FROM ROWS($1: id bigint) AS given JOIN tag x ON 
 _ADDRESSES = """
 SELECT x.user_id, x.type, x.bind, x.value FROM ROWS($1: id bigint) AS given JOIN address x ON x.user_id = given.id
 {narrow} ORDER BY x.type, x.bind, x.value"""
+
+_CONTACTS = """
+SELECT a.type, count(DISTINCT a.user_id) AS users, count(DISTINCT a.value) AS addresses
+FROM ({people}) AS people JOIN address a ON a.user_id = people.id
+JOIN ROWS($1: type text, bind text) AS usable ON usable.type = a.type AND usable.bind = a.bind
+GROUP BY a.type"""
 
 _COVERAGE = """
 SELECT reached.type, count(*) AS number FROM (

@@ -196,9 +196,13 @@ def first_of(groups: Sequence[Group], put: Parameters, cursor: str, limit: str) 
     )
 
 
-def number_of(groups: Sequence[Group], put: Parameters) -> str:
-    """A query for the number of people in the union of the groups."""
-    union = " UNION ".join(
+def ids_of(groups: Sequence[Group], put: Parameters) -> str:
+    """A query for the ids in the union of the groups."""
+    return " UNION ".join(
         f"SELECT {each.id} AS id FROM {put.put(each.source)} AND {put.put(each.fit)}" for each in groups
     )
-    return f"SELECT count(*) AS number FROM ({union}) AS people"
+
+
+def number_of(groups: Sequence[Group], put: Parameters) -> str:
+    """A query for the number of people in the union of the groups."""
+    return f"SELECT count(*) AS number FROM ({ids_of(groups, put)}) AS people"

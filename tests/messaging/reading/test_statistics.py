@@ -8,9 +8,9 @@ import pytest
 from tests.messaging.sending.test_sensitive_words import declares
 from tests.shop import MINUTE, SECOND, Shop, person
 from ums.database import connection, fetch
+from ums.messaging.calendar import DAY, HOUR, local, periods
 from ums.messaging.delivering.receipts import COUNTED, apply
 from ums.messaging.reading import statistics
-from ums.messaging.reading.calendar import DAY, HOUR, local, periods
 from ums.messaging.reading.history import Funnel, Said
 from ums.models import Message
 from ums.providers.contract import Receipt

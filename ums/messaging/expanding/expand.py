@@ -98,8 +98,10 @@ async def _with_lists(out: FanOut, pinned: Sequence[Pinned]) -> list[Pinned]:
             _finish(out, each.message)
         elif gone:
             fail(each.message, f"{' and '.join(gone)} is not declared any more")
-        elif (number := there.get(_segment(each.message))) and not each.message.cursor:
-            await lists.resolve(out.tx, number)
+        elif number := there.get(_segment(each.message)):
+            each.message.segment = number
+            if not each.message.cursor:
+                await lists.resolve(out.tx, number)
     return [each for each in pinned if all(key in there for key in wanted[each.message.id])]
 
 

@@ -120,4 +120,4 @@ def _beginning(pinned: Iterable[Pinned], newest: Snapshot) -> Iterator[Pinned]:
 
 
 def _kept(m: Message) -> tuple[Any, ...]:
-    return m.id, m.cursor, m.recipients, m.deliveries, m.expanded, m.state, m.failure, m.due_at
+    return m.id, m.cursor, m.recipients, m.deliveries, m.segment, m.expanded, m.state, m.failure, m.due_at

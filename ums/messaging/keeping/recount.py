@@ -5,12 +5,13 @@ going on; a difference is therefore a fault, and adding it to the counter mends 
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, is_sqlite, rows, transaction
-from ums.messaging.counts import BUCKET
+from ums.messaging.counts import BUCKET, Attribution
 from ums.messaging.keeping import recount_statements as statements
 
 DAY = 86_400_000
@@ -34,61 +35,112 @@ class Difference(NamedTuple):
         return f"{self.counter} {' '.join(map(str, self.key))}: {self.kept} kept, {self.found} found"
 
 
-async def differences(retention: Mapping[str, int], now: int, *, repair: bool = False) -> AsyncIterator[Difference]:
-    """Each counter that is wrong; with `repair` it is right afterwards.
+class Sent(NamedTuple):
+    """Messages by the time of their send, in ms."""
+
+    begin: int
+    before: int
+    channel: str = ""
+    """Empty: of all Channels."""
+
+    @property
+    def buckets(self) -> tuple[int, int]:
+        """The first, and the one behind the last."""
+        return max(self.begin // BUCKET, 1), self.before // BUCKET
+
+
+EVER = Sent(0, (2**31 - 1) * BUCKET)
+
+
+async def differences(
+    retention: Mapping[str, int], now: int, sent: Sent = EVER, *, repair: bool = False
+) -> AsyncIterator[Difference]:
+    """Each counter of what was sent then that is wrong; with `repair` it is right afterwards.
 
     Only of messages that are whole, which excludes what the house is being cleared of, and of quarters of an hour from
     which every message is still kept: `retention` is the days for which each Channel, by name, keeps its own.
     """
-    async for ids in _messages():
+    async for ids in _messages(sent):
         for difference in await _of_messages(ids, repair=repair):
             yield difference
-    for difference in await _of_channels(retention, now, repair=repair):
+    for difference in await _of_channels(retention, now, sent, repair=repair):
         yield difference
 
 
 async def _of_messages(ids: str, *, repair: bool) -> list[Difference]:
     wrong = []
-    async with transaction() as tx:
-        await _alone(tx)
+    async with _writing(repair) as on:
         for table, statement in statements.MESSAGE_COUNTERS.items():
-            found = await fetch(tx, statement, ids)
+            found = await fetch(on, statement, ids)
             if repair and found:
-                await execute(tx, statements.MEND[table], _deltas(found))
+                await execute(on, statements.MEND[table], _deltas(found))
             wrong += [_difference(table, row) for row in found]
     return wrong
 
 
-async def _of_channels(retention: Mapping[str, int], now: int, *, repair: bool) -> list[Difference]:
+async def _of_channels(retention: Mapping[str, int], now: int, sent: Sent, *, repair: bool) -> list[Difference]:
     wrong = []
-    async with transaction() as tx:
-        await _alone(tx)
-        for statement in (statements.BUCKETS, statements.SUMS):
-            found = [row for row in await fetch(tx, statement) if _is_kept(row, retention, now)]
+    async with _writing(repair) as on:
+        kept = _Kept(await _segments(on, retention) | dict(retention), now, sent.channel)
+        for statement, values in _STATEMENTS if sent == EVER else _STATEMENTS[:2]:
+            found = [row for row in await fetch(on, statement, *(sent.buckets if values else ())) if kept.holds(row)]
             if repair and found:
-                await execute(tx, statements.MEND_BUCKETS, _deltas(found))
+                await execute(on, statements.MEND_BUCKETS, _deltas(found))
             wrong += [_difference("channel_count", row) for row in found]
     return wrong
 
 
-async def _alone(tx: BaseDBAsyncClient) -> None:
-    if not is_sqlite(tx):
-        await execute(tx, "SELECT pg_advisory_xact_lock($1)", _LOCK)
+_STATEMENTS = ((statements.BUCKETS, True), (statements.SEGMENTS, True), (statements.SUMS, False))
+"""And whether they are told from when to when."""
 
 
-async def _messages() -> AsyncIterator[str]:
+async def _segments(on: BaseDBAsyncClient, retention: Mapping[str, int]) -> dict[str, int]:
+    """For how many days the messages to each Segment, by its number, are kept."""
+    found = await fetch(on, "SELECT id, name FROM people_list WHERE kind = 'Segment'")
+    return {str(row["id"]): retention.get(row["name"].partition("/")[0], 0) for row in found}
+
+
+class _Kept(NamedTuple):
+    """Of which rows of channel_count every message is kept."""
+
+    days: Mapping[str, int]
+    """By the name of a Channel, or the number of a Segment."""
+    now: int
+    channel: str
+    """Only of this one, unless empty."""
+
+    def holds(self, row: Mapping[str, str | int]) -> bool:
+        """Bucket 0 is a sum of all times."""
+        named = row["attribution"] != Attribution.SEGMENT
+        if named and self.channel not in ("", row["channel"]):
+            return False
+        days = self.days.get(str(row["channel"]), 60 if named else 0)
+        return row["bucket"] == 0 or int(row["bucket"]) * BUCKET >= self.now - days * DAY
+
+
+@asynccontextmanager
+async def _writing(repair: bool) -> AsyncIterator[BaseDBAsyncClient]:
+    """Where to look: a transaction of whoever repairs, alone; who only looks holds up nobody."""
+    if not repair:
+        yield connection()
+        return
+    async with transaction() as tx:
+        if not is_sqlite(tx):
+            await execute(tx, "SELECT pg_advisory_xact_lock($1)", _LOCK)
+        yield tx
+
+
+async def _messages(sent: Sent) -> AsyncIterator[str]:
     """Their ids, some at a time, as ROWS takes them."""
     after = 0
-    page = "SELECT id FROM message WHERE id > $1 ORDER BY id LIMIT $2"
-    while found := await fetch(connection(), page, after, _AT_ONCE):
+    while found := await fetch(connection(), _PAGE, after, _AT_ONCE, *sent):
         yield rows([row["id"]] for row in found)
         after = found[-1]["id"]
 
 
-def _is_kept(row: Mapping[str, str | int], retention: Mapping[str, int], now: int) -> bool:
-    """Whether every message of its time still is; bucket 0 is a sum of all times."""
-    days = retention.get(str(row["channel"]), 60)
-    return row["bucket"] == 0 or int(row["bucket"]) * BUCKET >= now - days * DAY
+_PAGE = """
+SELECT id FROM message WHERE id > $1 AND send_at >= $3 AND send_at < $4 AND (CAST($5 AS text) = '' OR channel = $5)
+ORDER BY id LIMIT $2"""
 
 
 def _difference(table: str, row: Mapping[str, str | int]) -> Difference:

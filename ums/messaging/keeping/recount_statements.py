@@ -36,22 +36,27 @@ GROUP BY message_id, delivery_channel, state, reason, code HAVING sum(kept) <> s
 MESSAGE_COUNTERS = {"message_count": _COUNTS, "message_loss": _LOSSES}
 MEND = {"message_count": MOVE_COUNTS, "message_loss": MOVE_LOSSES}
 
-# The counters of messages are right by now, so these are held against them.
-BUCKETS = f"""
-SELECT channel, {int(Attribution.SENT)} AS attribution, bucket, delivery_channel, state, reason, {_SUM} FROM (
+# The counters of messages are right by now, so these are held against them; from the bucket $1 to before $2.
+_BUCKETS = f"""
+SELECT channel, {{attribution}} AS attribution, bucket, delivery_channel, state, reason, {_SUM} FROM (
     SELECT channel, bucket, delivery_channel, state, reason, number AS kept, 0 AS found
-    FROM channel_count WHERE attribution = {int(Attribution.SENT)} AND bucket > 0
-    UNION ALL SELECT m.channel, m.send_at / 900000, c.delivery_channel, c.state, c.reason, 0, c.number
+    FROM channel_count WHERE attribution = {{attribution}} AND bucket >= $1 AND bucket < $2
+    UNION ALL SELECT {{whose}}, m.send_at / 900000, c.delivery_channel, c.state, c.reason, 0, c.number
     FROM message m JOIN message_count c ON c.message_id = m.id
-    UNION ALL SELECT channel, send_at / 900000, '', -1, '', 0, 1
-    FROM message WHERE expanded OR state = 'failed') AS held
+    WHERE {{whose}} IS NOT NULL AND m.send_at >= CAST($1 AS bigint) * 900000 AND m.send_at < CAST($2 AS bigint) * 900000
+    UNION ALL SELECT {{whose}}, m.send_at / 900000, '', -1, '', 0, 1
+    FROM message m WHERE {{whose}} IS NOT NULL AND (m.expanded OR m.state = 'failed')
+    AND m.send_at >= CAST($1 AS bigint) * 900000 AND m.send_at < CAST($2 AS bigint) * 900000) AS held
 GROUP BY channel, bucket, delivery_channel, state, reason HAVING sum(kept) <> sum(found) ORDER BY 1, 3, 4, 5, 6"""
+
+BUCKETS = _BUCKETS.format(attribution=int(Attribution.SENT), whose="m.channel")
+SEGMENTS = _BUCKETS.format(attribution=int(Attribution.SEGMENT), whose="CAST(m.segment AS text)")
 
 # When we heard of something stands on no row, but altogether it is what was sent; what was lost is put to the oldest.
 SUMS = f"""
 SELECT channel, attribution, 0 AS bucket, delivery_channel, state, reason, {_SUM} FROM (
     SELECT channel, attribution, delivery_channel, state, reason, number AS kept, 0 AS found
-    FROM channel_count WHERE attribution <> {int(Attribution.SENT)}
+    FROM channel_count WHERE attribution IN (1, 2)
     UNION ALL SELECT c.channel, w.attribution, c.delivery_channel, c.state, c.reason, 0, c.number
     FROM channel_count c CROSS JOIN (SELECT 1 AS attribution UNION ALL SELECT 2) AS w
     WHERE c.attribution = {int(Attribution.SENT)}) AS held

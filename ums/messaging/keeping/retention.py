@@ -196,9 +196,9 @@ _REMOVE = """
 DELETE FROM {table} WHERE id IN (
     SELECT gone.id FROM ROWS($1: id int, first_id bigint, last_id bigint) AS listed JOIN {belongs} LIMIT $2)"""
 
-# Attributions SENT and HEARD.
+# Attributions SENT, HEARD and SEGMENT.
 _OLD_COUNTS = """
-SELECT id FROM channel_count WHERE attribution IN (0, 1) AND bucket BETWEEN 1 AND $1
+SELECT id FROM channel_count WHERE attribution IN (0, 1, 3) AND bucket BETWEEN 1 AND $1
 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
 _ADD_UP = """

@@ -76,6 +76,15 @@ class Numbers:
     delivery_channels: dict[str, Funnel]
     losses: list[Loss]
 
+    @property
+    def targets(self) -> Funnel:
+        """Of all DeliveryChannels together."""
+        found = self.delivery_channels.values()
+        return Funnel(
+            sum(f.planned for f in found), sum(f.effective for f in found), sum(f.sent for f in found),
+            sum(f.delivered for f in found), sum(f.clicked for f in found),
+        )  # fmt: skip
+
 
 async def numbers(message_ids: Sequence[int]) -> dict[int, Numbers]:
     """The counters of these messages, by message id; the cost does not depend on how many targets they have."""

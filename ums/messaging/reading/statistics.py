@@ -4,16 +4,16 @@ The definitions are the reference product's; days and hours are those of the Cha
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from ums.database import Rows, connection, fetch, rows
+from ums.messaging.calendar import DAY, HOUR, day_start, local, periods
 from ums.messaging.counts import BUCKET, REQUEST, USERS, Attribution
-from ums.messaging.reading.calendar import DAY, HOUR, day_start, local, periods
 from ums.messaging.reading.history import Funnel, Numbers, of_cells
-from ums.models import Message
+from ums.models import Message, Night
 from ums.snapshot import Body
 
 MEAN_OVER = 30 * 86_400_000
@@ -32,7 +32,7 @@ class PeriodNumbers:
     @property
     def targets(self) -> Funnel:
         """Of all DeliveryChannels together."""
-        return added(self.numbers.delivery_channels.values())
+        return self.numbers.targets
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,6 @@ class Mean:
     delivery_channel: str
     message: Funnel
     mean: Funnel
-
-
-def added(funnels: Iterable[Funnel]) -> Funnel:
-    found = list(funnels)
-    return Funnel(
-        sum(f.planned for f in found), sum(f.effective for f in found), sum(f.sent for f in found),
-        sum(f.delivered for f in found), sum(f.clicked for f in found),
-    )  # fmt: skip
 
 
 def zone_of(channel: Body) -> ZoneInfo:
@@ -86,6 +78,25 @@ async def means(message: Message, numbers: Numbers) -> list[Mean]:
     usual = of_cells([cell for cell in found if cell["state"] != REQUEST]).delivery_channels
     nothing = Funnel(0, 0, 0, 0, 0)
     return [Mean(code, funnel, usual.get(code, nothing)) for code, funnel in numbers.delivery_channels.items()]
+
+
+@dataclass(frozen=True)
+class Check:
+    """How the nightly check of a Channel's counters went."""
+
+    day: str
+    """What was sent on it was checked; as in 2027-01-15."""
+    at: int
+    wrong: int
+    """How many counters."""
+    first: str
+    """A few of them, a line each."""
+
+
+async def last_check(channel: Body) -> Check | None:
+    """The newest; None before the first night."""
+    found = await Night.filter(task="check", channel=channel["name"], done_at__isnull=False).order_by("-day").first()
+    return Check(found.day, found.done_at or 0, found.found, found.words) if found else None
 
 
 async def _by_period(channel: Body, spans: Sequence[tuple[int, int]], attribution: Attribution) -> list[PeriodNumbers]:
