@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from ums.api import sheets
 from ums.api.bodies import Bounded
 from ums.api.materials import upload
 from ums.api.metrics import metrics
@@ -57,6 +58,9 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/token", token),
         Route("/v1/material", upload, methods=["POST"]),
         Route("/c/{token}", click),
+        Route("/people/sample.{format}", sheets.sample),
+        Route("/people/export.{format}", sheets.people),
+        Route("/people/{kind}/{name}.{format}", sheets.members),
         Route("/healthz", alive),
         Route("/readyz", ready),
         Route("/metrics", measured),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import orjson
 import pytest
 import uvicorn
 
@@ -20,6 +21,8 @@ from ums.sandbox import Sandbox, sandbox
 from ums.settings import Settings
 from ums.vocabulary import Priority, SandboxAddress
 from ums.web import application
+
+SHOP = ("shop", "sandbox-shop-master-secret")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,29 @@ class Api:
         answer = await self.answers(query, **variables)
         assert "errors" not in answer, answer
         return answer["data"]
+
+    async def uploads(
+        self, query: str, content: bytes, key: tuple[str, str] = SHOP, *, name: str = "people.csv", **variables: Any
+    ) -> Any:
+        """The data of a request whose variable `file` is a file of that name."""
+        preflight = {"graphql-preflight": "1"}
+        status, answer = await self.posts_form(query, (name, content), key, preflight, **variables)
+        assert status == 200, answer
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def posts_form(
+        self, query: str, file: tuple[str, bytes], key: tuple[str, str], headers: Mapping[str, str], **variables: Any
+    ) -> tuple[int, Any]:
+        """Status and answer of a multipart request, whose variable `file` is a file of that name and content."""
+        form = aiohttp.FormData()
+        operations = {"query": query, "variables": {"file": None, **variables}}
+        form.add_field("operations", orjson.dumps(operations).decode())
+        form.add_field("map", '{"0": ["variables.file"]}')
+        form.add_field("0", file[1], filename=file[0])
+        credentials = {"authorization": aiohttp.encode_basic_auth(*key)}
+        async with self.session.post(f"{self.url}/graphql", data=form, headers=credentials | dict(headers)) as response:
+            return response.status, await response.json()
 
     async def works(self) -> None:
         for lane in Priority:

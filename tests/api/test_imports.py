@@ -5,14 +5,12 @@ from io import BytesIO
 from typing import Any
 
 import aiohttp
-import orjson
 import pytest
 
-from tests.api.conftest import Api
+from tests.api.conftest import SHOP, Api
 from ums.people.uploads import work_off
 
 PEOPLE = ("people", "sandbox-people-secret")
-SHOP = ("shop", "sandbox-shop-master-secret")
 OPS = ("ops", "sandbox-ops-master-secret")
 
 IMPORT = """mutation ($file: Upload!, $atomic: Boolean! = false) { importUsers(file: $file, atomic: $atomic) {
@@ -26,28 +24,13 @@ HAS = "query ($id: String!) { user(userId: $id) { addresses { type values } } }"
 ROWS = b"userId,bind,sms,app\nann,all,13800000001,\nann,app,,rid-1\nb b,all,1,\nc c,all,2,\n"
 
 
-async def uploads(
-    api: Api, content: bytes, key: tuple[str, str] = PEOPLE, *, headers: dict[str, str] | None = None, **given: Any
-) -> Any:
-    """The answer to `importUsers`, and its status."""
-    form = aiohttp.FormData()
-    form.add_field("operations", orjson.dumps({"query": IMPORT, "variables": {"file": None, **given}}).decode())
-    form.add_field("map", '{"0": ["variables.file"]}')
-    form.add_field("0", content, filename="people.csv")
-    credentials = {"authorization": aiohttp.encode_basic_auth(*key)}
-    sent = {"graphql-preflight": "1"} if headers is None else headers
-    async with api.session.post(f"{api.url}/graphql", data=form, headers=credentials | sent) as response:
-        return response.status, await response.json()
-
-
 async def works(api: Api) -> None:
     while await work_off(api.engine.snapshots, api.engine.clock):
         pass
 
 
 async def test_people_are_imported_and_followed(api: Api) -> None:
-    _, answer = await uploads(api, ROWS)
-    accepted = answer["data"]["importUsers"]
+    accepted = (await api.uploads(IMPORT, ROWS, PEOPLE))["importUsers"]
     assert accepted["problems"] == []
     assert accepted["import"] | {"id": ""} == {"id": "", "fileName": "people.csv", "state": "WAITING", "rows": 4}
 
@@ -75,19 +58,21 @@ async def test_people_are_imported_and_followed(api: Api) -> None:
 
 
 async def test_all_or_nothing_as_the_caller_chooses(api: Api) -> None:
-    _, answer = await uploads(api, ROWS, SHOP, atomic=True)
+    accepted = (await api.uploads(IMPORT, ROWS, atomic=True))["importUsers"]
     await works(api)
 
-    found = (await api.asks(FOLLOW, id=answer["data"]["importUsers"]["import"]["id"]))["userImport"]
+    found = (await api.asks(FOLLOW, id=accepted["import"]["id"]))["userImport"]
 
     assert (found["state"], found["imported"], found["wrong"]) == ("REFUSED", 0, 2)
     assert (await api.asks(HAS, id="ann"))["user"] is None
 
 
 async def test_a_channel_writes_what_it_may_and_sees_its_own_imports(api: Api) -> None:
-    _, answer = await uploads(api, b"userId,bind,sms\nann,shop,13800000001\neve,ops,13800000002\n", SHOP)
+    accepted = (await api.uploads(IMPORT, b"userId,bind,sms\nann,shop,13800000001\neve,ops,13800000002\n"))[
+        "importUsers"
+    ]
     await works(api)
-    number = answer["data"]["importUsers"]["import"]["id"]
+    number = accepted["import"]["id"]
 
     own = (await api.asks(FOLLOW, id=number))["userImport"]
     foreign = await api.asks(FOLLOW, id=number, user=OPS[0], password=OPS[1])
@@ -98,9 +83,8 @@ async def test_a_channel_writes_what_it_may_and_sees_its_own_imports(api: Api) -
 
 
 async def test_a_bad_file_is_a_problem(api: Api) -> None:
-    _, answer = await uploads(api, b"name\nann\n")
+    payload = (await api.uploads(IMPORT, b"name\nann\n"))["importUsers"]
 
-    payload = answer["data"]["importUsers"]
     assert payload["import"] is None
     assert [(one["code"], one["path"]) for one in payload["problems"]] == [("unreadable_file", "file")]
 
@@ -112,7 +96,7 @@ async def test_what_is_no_file_is_a_problem(api: Api) -> None:
 
 
 async def test_a_foreign_web_page_cannot_upload(api: Api) -> None:
-    status, answer = await uploads(api, ROWS, headers={})
+    status, answer = await api.posts_form(IMPORT, ("people.csv", ROWS), SHOP, {})
 
     assert (status, answer["errors"][0]["extensions"]["code"]) == (403, "PREFLIGHT_NEEDED")
 

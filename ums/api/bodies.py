@@ -1,9 +1,9 @@
 """How much a request may bring, and that no web page of somebody else's brings it."""
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ums.api.refusals import refusal
 from ums.people.uploads import MOST_BYTES
 
 MOST_JSON = 8_000_000
@@ -26,9 +26,9 @@ class Bounded:
         multipart = headers.get("content-type", "").startswith("multipart/")
         if multipart and PREFLIGHT not in headers:
             message = f"an upload needs the header {PREFLIGHT}: 1, which keeps foreign web pages from sending one"
-            return await _refusal(403, "PREFLIGHT_NEEDED", message)(scope, receive, send)
+            return await refusal(403, "PREFLIGHT_NEEDED", message)(scope, receive, send)
         most = MOST_MULTIPART if multipart else MOST_JSON
-        too_large = _refusal(413, "TOO_LARGE", f"more than {most} bytes; send in parts")
+        too_large = refusal(413, "TOO_LARGE", f"more than {most} bytes; send in parts")
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             return await too_large(scope, receive, send)
@@ -56,7 +56,3 @@ def _counted(receive: Receive, most: int) -> Receive:
         return message
 
     return counting
-
-
-def _refusal(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code}}]}, status)

@@ -40,6 +40,8 @@ NEEDS: Mapping[str, Right] = {
     "Mutation.deleteUsers": Right.DELETE_PEOPLE,
     "Mutation.addListMembers": Right.WRITE_PEOPLE,
     "Mutation.removeListMembers": Right.WRITE_PEOPLE,
+    "Mutation.importListMembers": Right.WRITE_PEOPLE,
+    "Mutation.importSegmentMembers": Right.WRITE_PEOPLE,
     "Mutation.addSegmentMembers": Right.WRITE_PEOPLE,
     "Mutation.removeSegmentMembers": Right.WRITE_PEOPLE,
     "Mutation.setDeliveryChannelEnabled": Right.SWITCH,

@@ -1,14 +1,20 @@
 """`segments`, `lists`, and who comes into them and leaves them."""
 
+import asyncio
+from dataclasses import replace
 from enum import Enum
 from typing import Annotated
 
 import strawberry
+from strawberry.file_uploads import Upload
 
+from ums.api.imports import uploaded
 from ums.api.words import Info, Problem
 from ums.errors import CallerRefused
 from ums.people import directory, membership
 from ums.people.groups import View
+from ums.people.uploads import on_disk
+from ums.reconcile import lists as member_files
 from ums.snapshot import Body
 
 
@@ -78,6 +84,10 @@ class ListsQuery:
 
 _LIST = strawberry.argument(name="list")
 
+_FROM_FILE = (
+    "Where its document says `membership: api`: a .txt, .csv or .xlsx file of at most 50,000 userIds, all or none, "
+    "by a GraphQL multipart request."
+)
 _KEPT = "Where its document says `membership: api`; at most 1,000 in one call, uploaded or not."
 
 
@@ -102,6 +112,38 @@ class ListsMutation:
     @strawberry.mutation(description=_KEPT)
     async def remove_segment_members(self, info: Info, segment: str, user_ids: list[str]) -> MembersPayload:
         return await _change(info, ("Segment", segment), user_ids, come=False)
+
+    @strawberry.mutation(description=_FROM_FILE)
+    async def import_list_members(
+        self, info: Info, kind: ListKind, name: Annotated[str, _LIST], file: Upload
+    ) -> MembersPayload:
+        return await _import(info, (kind.value, name), file)
+
+    @strawberry.mutation(description=_FROM_FILE)
+    async def import_segment_members(self, info: Info, segment: str, file: Upload) -> MembersPayload:
+        return await _import(info, ("Segment", segment), file)
+
+
+async def _import(info: Info, named: tuple[str, str], file: Upload) -> MembersPayload:
+    kind, identity = named[0], f"{info.context.channel['name']}/{named[1]}"
+    snapshot = await info.context.engine.snapshots.newest()
+    try:
+        changed = await membership.take_in(snapshot, (kind, identity), await _read(file))
+    except CallerRefused as refused:
+        return MembersPayload(changed=0, problems=[Problem.of(problem) for problem in refused.problems])
+    return MembersPayload(changed=changed, problems=[])
+
+
+async def _read(file: Upload) -> list[str]:
+    """The userIds in a file; raises CallerRefused with what is wrong in it, row by row."""
+    name, content = uploaded(file)
+    with content, on_disk(name, content) as kept:
+        found, problems = await asyncio.to_thread(member_files.read, kept, name, member_files.MEMBERS)
+    if problems:
+        raise CallerRefused(
+            [replace(each, path="file", message=f"row {each.line}: {each.message}") for each in problems]
+        )
+    return found
 
 
 async def _change(info: Info, named: tuple[str, str], user_ids: list[str], *, come: bool) -> MembersPayload:

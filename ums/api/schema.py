@@ -10,7 +10,7 @@ import structlog
 from graphql import GraphQLError
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
@@ -42,13 +42,14 @@ from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.progress import ProgressSubscription
 from ums.api.recall import RecallMutation
+from ums.api.refusals import refused
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
 from ums.api.statistics import StatisticsQuery
 from ums.api.switches import SwitchesMutation
 from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
-from ums.errors import CallerForbidden, SecretMissing, UmsError, Unauthorized
+from ums.errors import CallerForbidden, SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers, numbers
 from ums.messaging.reading.progress import Following
@@ -162,7 +163,7 @@ class Endpoint(GraphQL[Context, None]):
             except _REFUSALS as error:
                 if scope["type"] == "websocket":
                     return await WebSocketClose(code=4403)(scope, receive, send)
-                return await _refused(error)(scope, receive, send)
+                return await refused(error)(scope, receive, send)
         return await super().__call__(scope, receive, send)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
@@ -188,20 +189,6 @@ class Endpoint(GraphQL[Context, None]):
 
 
 _REFUSALS = (Unauthorized, CallerForbidden, SecretMissing)
-
-
-def _refused(error: UmsError) -> JSONResponse:
-    if isinstance(error, CallerForbidden):
-        return _refusal(403, error.code, str(error))
-    if isinstance(error, Unauthorized):
-        return _refusal(401, "UNAUTHORIZED", str(error))
-    log.error("caller_not_checked", error=str(error))
-    return _refusal(503, "SECRET_MISSING", "the operator has not given this server the secret to compare")
-
-
-def _refusal(status: int, code: str, message: str) -> JSONResponse:
-    headers = {"www-authenticate": 'Basic realm="UMS"'} if status == 401 else {}  # so that a browser asks
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)
 
 
 async def _load_numbers(message_ids: list[int]) -> Sequence[Numbers]:

@@ -41,14 +41,19 @@ def sample(file: Path, known: Mapping[str, str]) -> None:
             write([filled.get(name, "") for name in NAMES])
 
 
-async def export_people(file: Path, progress: Progress = lambda _done, _rows: None) -> int:
-    """Everybody; how many rows. Who is changed meanwhile is there as before or as after. Raises ExportRefused."""
+async def export_people(
+    file: Path, progress: Progress = lambda _done, _rows: None, *, binds: Sequence[str] | None = None
+) -> int:
+    """Everybody, with what is bound to `binds` (None: everything); how many rows. Raises ExportRefused.
+
+    Who is changed meanwhile is there as before or as after.
+    """
     number = done = 0
     with _sheet(file) as write:
         write(NAMES)
         total = (await fetch(connection(), "SELECT count(*) AS number FROM user_account"))[0]["number"]
         async for page in _pages():
-            found = await _rows(page)
+            found = await _rows(page, binds)
             for row in found:
                 write(row)
             number, done = number + len(found), done + len(page)
@@ -75,13 +80,14 @@ async def _pages() -> AsyncIterator[Mapping[int, str]]:
         last = found[-1]["id"]
 
 
-async def _rows(page: Mapping[int, str]) -> list[list[str]]:
+async def _rows(page: Mapping[int, str], binds: Sequence[str] | None) -> list[list[str]]:
     """A row for each person and bind, more where somebody has several devices."""
     given = rows([n] for n in page)
+    narrow, values = ("", []) if binds is None else (_VISIBLE, [rows([bind] for bind in binds)])
     cells: dict[tuple[int, str], dict[str, list[str]]] = {(n, "all"): {} for n in page}
-    for user, bind, tag in await fetch_tuples(connection(), _TAGS, given):
+    for user, bind, tag in await fetch_tuples(connection(), _TAGS + narrow, given, *values):
         cells.setdefault((user, bind), {}).setdefault(TAGS, []).append(tag)
-    for user, kind, bind, value in await fetch_tuples(connection(), _ADDRESSES, given):
+    for user, kind, bind, value in await fetch_tuples(connection(), _ADDRESSES + narrow, given, *values):
         cells.setdefault((user, bind), {}).setdefault(kind, []).append(value)
     return [row for (user, bind), found in sorted(cells.items()) for row in _lines(page[user], bind, found)]
 
@@ -131,10 +137,12 @@ def _worksheet(workbook: xlsxwriter.Workbook) -> Write:
 
 _PEOPLE = "SELECT id, user_id FROM user_account WHERE id > $1 ORDER BY id LIMIT $2"
 
-_TAGS = "SELECT TUPLES(t.user_id, t.bind, t.tag) FROM ROWS($1: id bigint) AS given JOIN tag t ON t.user_id = given.id"
+_VISIBLE = " WHERE x.bind IN (SELECT bind FROM ROWS($2: bind text) AS visible)"
+
+_TAGS = "SELECT TUPLES(x.user_id, x.bind, x.tag) FROM ROWS($1: id bigint) AS given JOIN tag x ON x.user_id = given.id"
 
 _ADDRESSES = """
-SELECT TUPLES(a.user_id, a.type, a.bind, a.value)
-FROM ROWS($1: id bigint) AS given JOIN address a ON a.user_id = given.id"""
+SELECT TUPLES(x.user_id, x.type, x.bind, x.value)
+FROM ROWS($1: id bigint) AS given JOIN address x ON x.user_id = given.id"""
 
 _MEMBERS = "SELECT user_id FROM list_member WHERE list_id = $1 ORDER BY user_id"

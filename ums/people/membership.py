@@ -18,6 +18,17 @@ async def change(snapshot: Snapshot, key: lists.Key, user_ids: Sequence[str], *,
     problems = [*_check_list(snapshot, key), *_check_user_ids(user_ids)]
     if problems:
         raise CallerRefused(problems)
+    return await _change(snapshot, key, user_ids, come=come)
+
+
+async def take_in(snapshot: Snapshot, key: lists.Key, user_ids: Sequence[str]) -> int:
+    """How many came into the list, of any number of userIds that were checked already; raises CallerRefused."""
+    if problems := _check_list(snapshot, key):
+        raise CallerRefused(problems)
+    return await _change(snapshot, key, user_ids, come=True)
+
+
+async def _change(snapshot: Snapshot, key: lists.Key, user_ids: Sequence[str], *, come: bool) -> int:
     async with transaction() as tx:
         number = (await lists.numbers(tx, [key])).get(key)
         if number is None:

@@ -44,7 +44,7 @@ async def accept(name: str, content: BinaryIO, channel: str, now: int, *, atomic
 
     `channel` is the name of the one whose key uploads; empty: the people key.
     """
-    with _on_disk(name, content) as file:
+    with on_disk(name, content) as file:
         total, kept = await asyncio.to_thread(_checked, file)
     return await UserImport.create(
         channel=channel, file_name=name[-255:], file=kept, atomic=atomic, state=ImportState.WAITING.value, total=total,
@@ -73,7 +73,7 @@ def _refused(code: str, message: str) -> CallerRefused:
 
 
 @contextmanager
-def _on_disk(name: str, content: BinaryIO) -> Iterator[Path]:
+def on_disk(name: str, content: BinaryIO) -> Iterator[Path]:
     """A file of that kind, for as long as it is read."""
     with tempfile.NamedTemporaryFile(suffix=Path(name).suffix[:10]) as file:
         shutil.copyfileobj(content, file)
@@ -108,7 +108,7 @@ async def work_off(snapshots: Snapshots, clock: Clock) -> bool:
         await _end(connection(), job, clock(), ImportState.FAILED, f"Channel {job.channel} is not declared any more")
         return True
     scope = Scope.of(channel) if channel else Scope.of_all(snapshot)
-    with _on_disk(job.file_name, BytesIO(job.file or b"")) as file, suppress(_Taken):
+    with on_disk(job.file_name, BytesIO(job.file or b"")) as file, suppress(_Taken):
         try:
             await (_whole if job.atomic else _by_parts)(job, file, scope, clock)
         except Unreadable as error:

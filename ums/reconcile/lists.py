@@ -92,6 +92,8 @@ def _rows(file: Path) -> Iterator[Row]:
     size = file.stat().st_size
     if size > MAX_BYTES:
         raise _Unreadable(1, f"found {size} bytes, expected at most {MAX_BYTES}; leave so long a list to the API")
+    if file.suffix not in _FORMATS:
+        raise _Unreadable(1, f"found {file.suffix or 'no suffix'}, expected a .txt, .csv or .xlsx file")
     return _FORMATS[file.suffix](file)
 
 
