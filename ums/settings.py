@@ -56,6 +56,8 @@ class Settings:
     """Whether files may be fetched from such addresses."""
     attachment_bytes: int = 20_000_000
     """Of one material, and of all files of one message together."""
+    audit_log_days: int = 731
+    """For how long it is kept what Members did."""
     sandbox: str = ""
     """`host:port` of a running sandbox; every DeliveryChannel is pointed at it. Empty: the real providers."""
 
@@ -109,6 +111,7 @@ def load_settings(path: Path, environ: Mapping[str, str] = os.environ, *, offlin
         private_callbacks=body["callbacks"]["allowPrivate"],
         private_attachments=body["attachments"]["allowPrivate"],
         attachment_bytes=body["attachments"]["maxMegabytes"] * 1_000_000,
+        audit_log_days=body["auditLog"]["keepDays"],
         sandbox=_sandbox(environ),
     )
 

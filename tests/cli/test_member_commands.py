@@ -1,6 +1,12 @@
 """`ums member token`: how the first admin gets in."""
 
+import asyncio
+from pathlib import Path
+
 from tests.cli.conftest import Terminal
+from ums.database import opened
+from ums.members import audit_log
+from ums.settings import load_settings
 
 ROOT = """---
 apiVersion: ums/v1
@@ -49,3 +55,16 @@ def test_two_tokens_of_one_name_are_refused(ums: Terminal) -> None:
 
     message = "name: root has a token 'cli' already; revoke it, or choose another\n"
     assert ums.run("member", "token", "create", "root") == (1, "", message)
+
+
+async def test_what_is_done_at_the_command_line_is_in_the_audit_log(ums: Terminal, tmp_path: Path) -> None:
+    await asyncio.to_thread(_applied, ums)
+    await asyncio.to_thread(ums.run, "member", "token", "create", "root")
+    await asyncio.to_thread(ums.run, "member", "token", "revoke", "root", "cli")
+
+    async with opened(load_settings(tmp_path / "ums.yaml")):
+        found = await audit_log.page(audit_log.Wanted(), first=5, before_id=None)
+    assert [(entry.who, entry.means, entry.what, entry.about, entry.problems) for entry in found] == [
+        ("ada", "command line", what, ["member:root", "name:cli"], [])
+        for what in ("revokeMemberToken", "createMemberToken")
+    ]

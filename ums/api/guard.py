@@ -1,11 +1,14 @@
 """Which right each field of the schema takes, and the one place that asks for it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 
 from ums.api.caller import Caller
+from ums.api.deeds import logged
+from ums.api.words import Context
 from ums.errors import CallerForbidden
 from ums.members.rights import Right
 
@@ -26,6 +29,7 @@ NEEDS: Mapping[str, Right] = {
     "Query.config": Right.READ,
     "Query.me": Right.OWN_TOKENS,
     "Query.memberTokens": Right.OWN_TOKENS,
+    "Query.auditLog": Right.READ_AUDIT_LOG,
     "Subscription.messageProgress": Right.READ,
     "Mutation.sendMessage": Right.SEND,
     "Mutation.updateScheduledMessage": Right.SEND,
@@ -61,15 +65,26 @@ def guard(schema: GraphQLSchema) -> None:
             if field.subscribe:
                 field.subscribe = _guarded(field.subscribe, right)
             elif field.resolve:
-                field.resolve = _guarded(field.resolve, right)
+                asking = _guarded(field.resolve, right)
+                field.resolve = _written_down(asking, name) if root is schema.mutation_type else asking
 
 
 def _guarded(resolve: Resolver, right: Right) -> Resolver:
-    def ask_first(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    def ask_first(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
         require(info.context.caller, right)
         return resolve(source, info, **arguments)
 
     return ask_first
+
+
+def _written_down(resolve: Resolver, name: str) -> Resolver:
+    """What a Member does, and what one tries to, is in the audit log; a key's doings are in the history of messages."""
+
+    def write_down(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
+        do = partial(resolve, source, info, **arguments)
+        return logged(info.context, name, arguments, do) if info.context.caller.member else do()
+
+    return write_down
 
 
 def require(caller: Caller, right: Right) -> None:

@@ -30,6 +30,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionContext
 from strawberry.types.unset import UnsetType
 
+from ums.api.audit_log import AuditLogQuery
 from ums.api.callbacks import CallbacksMutation, CallbacksQuery
 from ums.api.caller import Credentials, authenticate
 from ums.api.config import ConfigQuery
@@ -68,6 +69,7 @@ class Query(
     StatisticsQuery,
     ConfigQuery,
     MembersQuery,
+    AuditLogQuery,
 ):
     """What is and what was."""
 

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from ums.cli.options import author
 from ums.cli.terminal import app, installation
-from ums.members import tokens
+from ums.members import audit_log, tokens
+from ums.members.audit_log import Deed
 from ums.members.roster import member
 from ums.reconcile.ready import ready
 from ums.settings import Settings
@@ -57,7 +58,9 @@ async def _create(settings: Settings, login: str, name: str, days: int) -> str:
         snapshot = await Snapshots(system_clock).newest()
         if member(snapshot, login) is None:
             raise tokens.unknown_member(login, snapshot.all("Member"))
-        return (await tokens.create(login, name, days, tokens.Maker(author(), system_clock())))[1]
+        text = (await tokens.create(login, name, days, tokens.Maker(author(), system_clock())))[1]
+        await _note("createMemberToken", login, name)
+        return text
 
 
 async def _list(settings: Settings, login: str) -> list[tokens.Token]:
@@ -68,6 +71,12 @@ async def _list(settings: Settings, login: str) -> list[tokens.Token]:
 async def _revoke(settings: Settings, login: str, name: str) -> None:
     async with ready(settings):
         await tokens.revoke(login, name)
+        await _note("revokeMemberToken", login, name)
+
+
+async def _note(what: str, login: str, name: str) -> None:
+    about = f"member:{login}", f"name:{name}"
+    await audit_log.note(Deed(author(), audit_log.COMMAND_LINE, "", what, about), system_clock)
 
 
 def _day(ms: int | None) -> str:

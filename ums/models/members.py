@@ -1,6 +1,7 @@
 """What Members come with and what they did: written by `ums.members` alone."""
 
 from tortoise import fields
+from tortoise.indexes import Index
 from tortoise.models import Model
 
 
@@ -22,3 +23,26 @@ class MemberToken(Model):
     class Meta:
         table = "member_token"
         unique_together = (("member", "name"),)
+
+
+class AuditLogEntry(Model):
+    """Something that a Member did, or tried to."""
+
+    id = fields.BigIntField(primary_key=True)
+    at = fields.BigIntField()
+    who = fields.CharField(200)
+    means = fields.CharField(100)
+    channel = fields.CharField(80)
+    what = fields.CharField(100)
+    about = fields.TextField()
+    """A JSON array of `word:value`."""
+    problems = fields.TextField()
+    """A JSON array of codes. Empty: it was done."""
+
+    class Meta:
+        table = "audit_log"
+        indexes = (
+            Index(fields=("channel", "id"), name="audit_log_channel"),
+            Index(fields=("who", "id"), name="audit_log_who"),
+            Index(fields=("at",), name="audit_log_at"),
+        )

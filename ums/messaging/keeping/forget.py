@@ -9,6 +9,7 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows, transaction
+from ums.members import audit_log
 from ums.messaging.ledger import Entry, record
 from ums.people import lists
 from ums.snapshot import Snapshot
@@ -34,7 +35,7 @@ class Forgotten:
 
 
 async def forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
-    """Remove a person: user, addresses, tags, places in lists, and the traces in messages; all or nothing.
+    """Remove a person: user, addresses, tags, places in lists, traces in messages and the audit log; all or nothing.
 
     Deliveries that were planned do not go out any more. Who has an address in common keeps the own history. What a
     message says is its sender's and is not searched.
@@ -54,6 +55,7 @@ async def forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
         named_in = {row["id"] >> 32 for row in traces} | {row["id"] for row in waiting}
         await _blank_audiences(tx, sorted(named_in), {user_id, *addresses})
         await execute(tx, "DELETE FROM list_member WHERE user_id = $1", user_id)
+        await execute(tx, audit_log.FORGET, audit_log.word_of_user(user_id), audit_log.word_of_user(FORGOTTEN))
         await execute(tx, "DELETE FROM user_account WHERE id = $1", account)
     log.info("person_forgotten", known=bool(known), addresses=len(addresses), recipients=len(traces))
     return Forgotten(bool(known), len(addresses), len(traces), tuple(_documents(snapshot, user_id)))

@@ -13,6 +13,7 @@ import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
+from ums.members import audit_log
 from ums.messaging import materials
 from ums.messaging.counts import BUCKET
 from ums.messaging.delivering.receipts import KEPT
@@ -79,7 +80,9 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
         return folded
     if forgotten := await materials.forget(now, most):
         return forgotten
-    return await execute(connection(), _FORGET_RECEIPTS, now - KEPT, most)
+    if removed := await execute(connection(), _FORGET_RECEIPTS, now - KEPT, most):
+        return removed
+    return await audit_log.expire(now - engine.settings.audit_log_days * DAY, most)
 
 
 async def _fold(now: int, most: int) -> int:
