@@ -59,6 +59,8 @@ class Connections:
     def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, Mapping) and set(value) in _REFERENCES:
             return self._settings.resolve(SecretRef.of(value))
+        if isinstance(value, Mapping):
+            return {inner: self._value(inner, each) for inner, each in value.items()}
         return str(self._settings.path(value)) if name == "caFile" else value
 
     async def close(self) -> None:

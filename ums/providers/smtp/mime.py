@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr, parseaddr
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import NamedTuple
 
 from ums.providers.contract import Attachment
+from ums.providers.smtp.dkim import body_hash
 from ums.providers.smtp.filenames import attached
 
 BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -56,6 +58,7 @@ class Skeleton:
     def __init__(self, sender: Sender, subject: str, body: Body, created_at: int) -> None:
         date = format_datetime(datetime.fromtimestamp(created_at / 1000, UTC))
         self.body = body
+        self.created_at = created_at
         self._before_to = f"From: {sender.header}\r\nTo: ".encode()
         self._before_id = b"\r\nMessage-ID: <"
         self._after_id = (
@@ -66,6 +69,11 @@ class Skeleton:
     def headers(self, recipient: str, unique: str) -> bytes:
         """`recipient` as `mailbox` returned it; `unique` is the left half of the Message-ID."""
         return b"".join((self._before_to, recipient.encode(), self._before_id, unique.encode(), self._after_id))
+
+    @cached_property
+    def body_hash(self) -> str:
+        """As DKIM wants it, worked out once for all who get this."""
+        return body_hash(self.body.pieces)
 
 
 def mailbox(written: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import aiohttp
@@ -10,6 +11,7 @@ import aiosmtplib
 
 from ums.errors import ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Submission, Target
+from ums.providers.smtp.dkim import Signer
 from ums.providers.smtp.mime import Sender, Skeleton, body, mailbox
 from ums.providers.smtp.pool import Pool, Server
 from ums.providers.smtp.replies import CLOSING, NO_ANSWER, Said, Step, outcome
@@ -48,7 +50,13 @@ class Smtp(Provider):
         except ValueError as error:
             words = str(error)
             return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
-        return await _Round(self._pool, sender, skeleton, submission).answer()
+        return await _Round(self._pool, sender, skeleton, submission, self._signer).answer()
+
+    @cached_property
+    def _signer(self) -> Signer | None:
+        """Raises ProviderRefused when the key is none."""
+        declared = self.account.credentials.get("dkim")
+        return Signer.of(declared, sandboxed=self.account.sandbox is not None) if declared else None
 
     async def close(self) -> None:
         await self._pool.close()
@@ -78,9 +86,11 @@ class _Mail:
 class _Round:
     """One Submission on its way: as many lanes as there are connections take targets until none is left."""
 
-    def __init__(self, pool: Pool, sender: Sender, skeleton: Skeleton, submission: Submission) -> None:
+    def __init__(
+        self, pool: Pool, sender: Sender, skeleton: Skeleton, submission: Submission, signer: Signer | None
+    ) -> None:
         self._pool, self._sender, self._submission = pool, sender, submission
-        self._skeleton = skeleton
+        self._skeleton, self._signer = skeleton, signer
         self._targets = submission.targets
         # The same for every repeat, so that receivers can recognise a second copy by its Message-ID.
         self._stamp = submission.key or str(submission.created_at)
@@ -115,6 +125,8 @@ class _Round:
             return Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=str(error))
         written = self._written(target)
         headers = written.headers(recipient, f"{target.id}.{self._stamp}")
+        if self._signer:
+            headers = self._signer.signature(headers, written.body_hash, written.created_at) + headers
         said = await self._said(_Mail(self._sender.address, recipient, (headers, b"\r\n", *written.body.pieces)))
         return outcome(target.id, said)
 
