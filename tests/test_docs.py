@@ -8,18 +8,29 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ums.messaging.calling.callback_door import SIGNATURE, Identity
+from ums.providers import providers
 from ums.reconcile.kinds import KINDS, Kind
 from ums.vocabulary import system_clock
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_page_of_all_fields_is_what_the_schemas_say() -> None:
-    command = [sys.executable, str(DOCS / "configuration.py")]
+@pytest.mark.parametrize("page", ["configuration", "providers"])
+def test_a_page_that_is_written_from_the_code_is_what_the_code_says(page: str) -> None:
+    command = [sys.executable, str(DOCS / f"{page}.py")]
     written = subprocess.run(command, check=True, capture_output=True, text=True, cwd=DOCS.parent)
 
-    assert (DOCS / "configuration.md").read_text() == written.stdout
+    assert (DOCS / f"{page}.md").read_text() == written.stdout
+
+
+def test_the_page_on_platforms_has_a_row_in_every_table_for_each() -> None:
+    page = (DOCS / "providers.md").read_text()
+
+    assert {name: page.count(f"\n| `{name}` |") for name in providers()} == dict.fromkeys(providers(), 3)
+    assert all(provider.limits for provider in providers().values())
 
 
 def test_the_page_of_all_fields_has_a_section_for_every_kind() -> None:

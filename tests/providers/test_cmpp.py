@@ -18,11 +18,11 @@ from tests.providers.cmpp_gateway import (
     texter,
 )
 from tests.providers.conftest import Example, each
-from ums.errors import ProviderBusy, ProviderRefused, Unauthorized
+from ums.errors import ProviderBusy, ProviderRefused
 from ums.providers.cmpp import link as cmpp_link
 from ums.providers.cmpp import round as cmpp_round
 from ums.providers.cmpp.provider import Cmpp
-from ums.providers.contract import Account, Outcome, Report
+from ums.providers.contract import Account, Outcome
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
 from ums.vocabulary import Reason, State
@@ -277,12 +277,6 @@ async def test_a_service_id_that_cannot_be_written_is_for_the_operator(session: 
     async with gateway() as at, texter(session, at, serviceId="\u5546") as sms:
         with pytest.raises(ProviderRefused, match="serviceId"):
             await sms.send(submission(ANN))
-
-
-async def test_nothing_at_a_door_is_from_a_gateway(session: aiohttp.ClientSession) -> None:
-    async with gateway() as at, texter(session, at) as sms:
-        with pytest.raises(Unauthorized):
-            sms.receipts(Report("POST", {}, {}, b"type=SMS_REPORT"))
 
 
 @pytest.mark.parametrize("version", ["2.0", "3.0"])

@@ -209,6 +209,10 @@ class Provider(ABC):
     """Whether `send` honours `Submission.content_of`; what says the same to all in one call cannot."""
     attaches: ClassVar[bool] = False
     """Whether `send` honours `Submission.files`; for others nothing is fetched."""
+    limits: ClassVar[str] = ""
+    """What the platform allows, and what UMS does about it: for people, in docs/providers.md."""
+    posts: ClassVar[bool] = False
+    """Whether it posts receipts to a door of ours: `receipts` is there."""
     thanks: ClassVar[str] = ""
     """What the provider wants to read as the answer to its receipts; empty: any 200 will do."""
     recalls: ClassVar[bool] = False

@@ -114,6 +114,14 @@ async def test_the_door_turns_away_what_bears_others(shop: Shop, message: Messag
     assert (await shop.numbers(message)).users == Funnel(3, 3, 3, 0, 0)
 
 
+@pytest.mark.parametrize("code", ["", "gateway"])
+async def test_the_door_of_text_messages_leads_to_no_gateway_whose_receipts_come_otherwise(
+    shop: Shop, code: str
+) -> None:
+    with pytest.raises(Unauthorized):
+        await receive(shop.engine, ChannelType.SMS, code, report("a", "secret", b"type=SMS_REPORT"))
+
+
 async def test_a_failure_keeps_the_words_of_the_provider(shop: Shop, message: Message) -> None:
     (attempt,) = await Attempt.all()
     told = Receipt(

@@ -12,6 +12,7 @@ from ums.messaging import ledger
 from ums.messaging.counts import Tally
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
+from ums.providers import providers
 from ums.providers.contract import Provider, Receipt, Report
 from ums.snapshot import channel_type
 from ums.vocabulary import ChannelType, Reason, State
@@ -107,7 +108,7 @@ async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Prov
     snapshot = await engine.snapshots.newest()
     found = []
     for name, declared in snapshot.all("DeliveryChannel").items():
-        if channel_type(declared) is kind and code in {"", name}:
+        if channel_type(declared) is kind and code in {"", name} and providers()[declared["platform"]].posts:
             try:
                 found.append(await engine.connections.get(snapshot, name))
             except ProviderRefused as refused:

@@ -88,6 +88,7 @@ class AlipayLife(Provider):
     personal = True
     type = ChannelType.ALIPAY_LIFE
     batch_limit = 20
+    limits = f"a call for each person, {AT_ONCE} under way at once; it publishes no rate"
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:

@@ -12,14 +12,13 @@ from typing import ClassVar
 
 import aiohttp
 
-from ums.errors import Unauthorized
 from ums.providers.cmpp.inbox import Inbox
 from ums.providers.cmpp.link import Gateway
 from ums.providers.cmpp.pool import Pool
 from ums.providers.cmpp.round import Desk, Letter, Round
 from ums.providers.cmpp.text import Segment, segments
 from ums.providers.cmpp.wire import LAYOUTS, Submit
-from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Submission, Target
 from ums.providers.mobiles import numbered
 from ums.vocabulary import ChannelType, Proof, Reason, State
 
@@ -39,6 +38,10 @@ class Cmpp(Provider):
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
     collected_every = 1
     personal = True
+    limits = (
+        "`connections`, `window` of unanswered submissions on each, and `destinations` in one, as the supplier sold "
+        "them; flow control is a pause of a second"
+    )
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
@@ -85,10 +88,6 @@ class Cmpp(Provider):
             return receipts
         await self._desk.pool.open()
         return self._desk.inbox.hand_out()
-
-    def receipts(self, report: Report) -> list[Receipt]:  # noqa: ARG002 - the contract's argument
-        """Nothing that arrives at a door is from here; the door of text messages asks every DeliveryChannel."""
-        raise Unauthorized("CMPP reports come over the connection")
 
     async def close(self) -> None:
         """Reports that are not answered yet are sent again by the gateway, to whoever connects next."""

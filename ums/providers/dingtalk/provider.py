@@ -35,6 +35,10 @@ class Dingtalk(Provider):
     """More could be sent in one call, but then nobody may ask for its result."""
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
     recalls = True
+    limits = (
+        f"{MSG_BYTES:,} bytes a message; the same content reaches a person once a day; every call counts, those that "
+        "ask for results too"
+    )
     asked_after = (30, 120, 600, 3600)
     """Every call counts: a company that pays nothing has 5,000 a month. Later than this only `read` changes."""
 

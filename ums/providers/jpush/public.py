@@ -78,7 +78,9 @@ class Jpush(Provider):
     type = ChannelType.APP
     batch_limit = 1000
     detects: ClassVar = {State.DELIVERED: Proof.REAL, State.CLICKED: Proof.REAL}
+    posts = True
     recalls = True
+    limits = "its answers say how many calls this minute has left; when there are none, UMS waits for the next"
     url_field: ClassVar[str] = "baseUrl"
     """The credential that says where its push API is."""
 

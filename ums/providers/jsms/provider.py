@@ -66,6 +66,8 @@ class Jsms(Provider):
     batch_limit = 1000
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
     personal = True
+    posts = True
+    limits = f"receipts are fetched every {REPORT_SECONDS} seconds; JSMS allows five"
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)

@@ -33,6 +33,7 @@ class Smtp(Provider):
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
     personal = True
     attaches = True
+    limits = "`connections` at once and `messagesPerConnection` on each; 4xx is tried again, 5xx is not"
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)

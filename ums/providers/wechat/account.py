@@ -12,7 +12,7 @@ from ums.providers.wechat.api import Said, WechatApi
 from ums.providers.wechat.door import Door
 from ums.providers.wechat.errors import Fate, fate_of, is_quota, refusal
 from ums.providers.wechat.receipts import receipts
-from ums.providers.wechat.round import Round
+from ums.providers.wechat.round import AT_ONCE, Round
 from ums.providers.wechat.templates import Library, WechatTemplate
 from ums.vocabulary import State
 
@@ -21,7 +21,12 @@ class WechatProvider(Provider):
     """Sends to openids of one account; `receipts` reads the events at its server address."""
 
     batch_limit = 100
+    posts = True
     thanks = "success"
+    limits = (
+        f"a call for each person, {AT_ONCE} under way at once; a used-up quota is waited for: a minute's for a minute, "
+        "a day's until midnight in China"
+    )
     taken_as: ClassVar[State]
     """What a message is that WeChat has taken."""
 

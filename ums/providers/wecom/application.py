@@ -34,6 +34,7 @@ class WecomApplication(Provider):
     type = ChannelType.WECOM
     batch_limit = 1000
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
+    limits = "30 messages a minute and 1,000 an hour to one member; WeCom drops more unsaid, so UMS holds them back"
     path: ClassVar[str]
     """Of the call that sends."""
 
