@@ -14,6 +14,7 @@ from ums.api.bodies import Bounded
 from ums.api.materials import upload
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
+from ums.api.sheet_door import messages_sheet
 from ums.api.token_door import token
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
@@ -56,6 +57,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
         Route("/v1/token", token),
+        Route("/v1/statistics/messages.{kind}", messages_sheet),
         Route("/v1/material", upload, methods=["POST"]),
         Route("/c/{token}", click),
         Route("/people/sample.{format}", sheets.sample),

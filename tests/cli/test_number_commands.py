@@ -96,3 +96,18 @@ def test_a_wrong_counter_is_told_and_set_right(ums: Terminal) -> None:
 
     assert ums.run("check", "--repair")[0] == 0
     assert ums.run("check") == (0, "every counter is right\n", "")
+
+
+def test_the_statistics_of_a_channel_go_into_a_file(ums: Terminal) -> None:
+    assert ums.run("apply")[0] == 0
+    on_the_database(sent)
+
+    assert ums.run("stats", "shop", "--days", "3", "--to", "stats.csv")[0] == 0
+    assert ums.run("stats", "shop", "--days", "1", "--by", "hour", "--to", "stats.xlsx")[0] == 0
+
+    lines = Path("stats.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len([line for line in lines if ",users," in line]) == 3
+    assert lines[-1].split(",")[1:8] == ["app", "", "4", "4", "3", "2", "1"]
+    assert Path("stats.xlsx").read_bytes().startswith(b"PK")
+    assert "expected a name that ends in .csv or .xlsx" in ums.run("stats", "shop", "--to", "stats.txt")[2]
+    assert "expected day or hour" in ums.run("stats", "shop", "--by", "week", "--to", "stats.csv")[2]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +12,11 @@ from rich.table import Table
 from ums.cli.terminal import app, installation
 from ums.database import opened
 from ums.errors import UmsError
-from ums.messaging.calendar import DAY, day_start, local
+from ums.messaging.calendar import DAY, HOUR, day_start, local
 from ums.messaging.keeping.recount import Difference, differences
 from ums.messaging.reading import statistics
 from ums.messaging.reading.history import Funnel, Loss, Numbers, numbers
+from ums.messaging.reading.sheets import Sheet, sheet
 from ums.models import Message
 from ums.schemas import did_you_mean
 from ums.settings import Settings
@@ -50,8 +52,15 @@ def message(number: Annotated[int, typer.Argument(metavar="ID", help="As sendMes
 def stats(
     channel: Annotated[str, typer.Argument(help="Its name.")],
     days: Annotated[int, typer.Option("--days", min=1, max=99, help="The last so many, today with them.")] = 7,
+    by: Annotated[str, typer.Option("--by", help="day or hour, in the file.")] = DAY,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Instead, a .csv or .xlsx for each --by.")
+    ] = None,
 ) -> None:
     """Draw the trend of a Channel by day of the send, and today's losses as they were heard of."""
+    if to is not None:
+        _export(to, *asyncio.run(_periods(installation(), channel, days, by)))
+        return
     body, trend, today, checked = asyncio.run(_trend(installation(), channel, days))
     out = Console(highlight=False)
     table = Table("", "messages", *_STEPS, "", title=f"Channel {channel}, targets by day", title_justify="left")
@@ -85,6 +94,14 @@ def check(
         raise typer.Exit(1)
 
 
+def _export(to: Path, body: Body, found: Sequence[statistics.PeriodNumbers]) -> None:
+    kinds = {f".{kind.value}": kind for kind in Sheet}
+    if (kind := kinds.get(to.suffix.lower())) is None:
+        raise typer.BadParameter(f"found {to.name}, expected a name that ends in {' or '.join(kinds)}")
+    to.write_bytes(sheet(found, statistics.zone_of(body), kind))
+    print(f"{to}: {len(found)} periods")
+
+
 async def _message(settings: Settings, number: int) -> tuple[Message, Numbers, Sequence[statistics.Mean]]:
     async with opened(settings):
         sent = await Message.get_or_none(id=number)
@@ -100,9 +117,24 @@ async def _trend(
     async with opened(settings):
         body = _declared(await Snapshots(system_clock).newest(), name)
         now = system_clock()
-        begin = day_start(now, statistics.zone_of(body)) - (days - 1) * 86_400_000 + 43_200_000
-        trend = await statistics.messages(body, begin, now + 1, DAY)
-        return body, trend[-days:], (await statistics.today(body, now))[0], await statistics.last_check(body)
+        trend = await statistics.messages(body, _begin(body, days, now), now + 1, DAY)
+        return body, trend, (await statistics.today(body, now))[0], await statistics.last_check(body)
+
+
+async def _periods(
+    settings: Settings, name: str, days: int, by: str
+) -> tuple[Body, Sequence[statistics.PeriodNumbers]]:
+    if by not in (DAY, HOUR):
+        raise typer.BadParameter(f"found {by!r}, expected {DAY} or {HOUR}", param_hint="--by")
+    async with opened(settings):
+        body, now = _declared(await Snapshots(system_clock).newest(), name), system_clock()
+        return body, await statistics.messages(body, _begin(body, days, now), now + 1, by)
+
+
+def _begin(body: Body, days: int, now: int) -> int:
+    """Of the first of the last so many days; by noon, as not all days have 24 hours."""
+    zone = statistics.zone_of(body)
+    return day_start(day_start(now, zone) - (days - 1) * 86_400_000 + 43_200_000, zone)
 
 
 def _declared(snapshot: Snapshot, name: str) -> Body:

@@ -1,0 +1,81 @@
+"""`GET /v1/statistics/messages.xlsx` and `.csv`: message statistics as a file, with the credentials of the API."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ums.api.caller import Credentials, authenticate
+from ums.errors import CallerForbidden, SecretMissing, Unauthorized
+from ums.members.rights import Right
+from ums.messaging.calendar import DAY, HOUR, day_start
+from ums.messaging.engine import Engine
+from ums.messaging.reading import statistics
+from ums.messaging.reading.sheets import Sheet, sheet
+
+log = structlog.get_logger()
+
+LONGEST = 100 * 86_400_000
+"""ms; what is older is only kept as a sum."""
+USUAL = 30 * 86_400_000
+"""ms until now, where nothing is asked for."""
+
+
+async def messages_sheet(request: Request) -> Response:
+    """`?from=` and `&before=`, dates or times of the Channel's time zone; `&by=day` or `hour`."""
+    engine: Engine = request.app.state.engine
+    try:
+        caller = await authenticate(engine, Credentials.of(request.headers))
+        caller.require(Right.READ)
+        channel, kind = caller.for_channel(), _kind(request.path_params["kind"])
+        zone = statistics.zone_of(channel)
+        begin, before, by = _asked(request.query_params, zone, engine.clock())
+    except CallerForbidden as error:
+        return _failure(403, error.code, str(error))
+    except Unauthorized as error:
+        return _failure(401, "UNAUTHORIZED", str(error))
+    except SecretMissing as error:
+        log.error("caller_not_checked", error=str(error))
+        return _failure(503, "SECRET_MISSING", "the operator has not given this server the secret to compare")
+    except ValueError as error:
+        return _failure(400, "INVALID", str(error))
+    found = sheet(await statistics.messages(channel, begin, before, by), zone, kind)
+    name = f"messages-{channel['name']}.{kind.value}"
+    return Response(
+        found, headers={"content-disposition": f'attachment; filename="{name}"'}, media_type=kind.media_type
+    )
+
+
+def _kind(given: str) -> Sheet:
+    kinds = {kind.value: kind for kind in Sheet}
+    if given not in kinds:
+        raise ValueError(f"found .{given[:20]}, expected .{' or .'.join(kinds)}")
+    return kinds[given]
+
+
+def _asked(given: QueryParams, zone: ZoneInfo, now: int) -> tuple[int, int, str]:
+    """From when to before when, in ms, and by what; raises ValueError."""
+    before = _moment("before", given["before"], zone) if given.get("before") else now + 1
+    begin = _moment("from", given["from"], zone) if given.get("from") else day_start(before - USUAL, zone)
+    if not 0 < before - begin <= LONGEST:
+        raise ValueError("before must come after from, by at most 100 days")
+    by = given.get("by", DAY)
+    if by not in (DAY, HOUR):
+        raise ValueError(f"by: found {by[:20]!r}, expected {DAY} or {HOUR}")
+    return begin, before, by
+
+
+def _moment(name: str, text: str, zone: ZoneInfo) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: found {text[:40]!r}, expected a date or a time, as in 2027-01-15") from error
+    return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
+
+
+def _failure(status: int, code: str, message: str) -> JSONResponse:
+    headers = {"www-authenticate": 'Basic realm="UMS"'} if status == 401 else {}
+    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)
