@@ -118,6 +118,8 @@ class Reason(Enum):
     NO_ADDRESS = "no_address"
     BLACKLISTED = "blacklisted"
     NOT_WHITELISTED = "not_whitelisted"
+    FREQUENCY_CAPPED = "frequency_capped"
+    """The person had as many messages as the Channel allows."""
     DUPLICATE = "duplicate"
     INVALID_ADDRESS = "invalid_address"
     UNSUBSCRIBED = "unsubscribed"

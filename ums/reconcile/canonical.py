@@ -19,12 +19,24 @@ AUDITED: Mapping[str, Mapping[str, list[str]]] = {
 
 
 def channel(body: Body) -> Body:
-    """Every grant as `{name, enabled}`, every address as `{url, default}`; the first is the default if none says so."""
+    """Every grant as `{name, enabled}`, every address as `{url, default}`, every duration in seconds.
+
+    The first address is the default if none says so.
+    """
     granted = [{"name": one, "enabled": True} if isinstance(one, str) else one for one in body["deliveryChannels"]]
     whole = {**body, "deliveryChannels": granted}
     if callbacks := body.get("callbacks"):
         whole["callbacks"] = {**callbacks, "addresses": _addresses(callbacks["addresses"])}
+    if caps := body.get("frequencyCaps"):
+        whole["frequencyCaps"] = [{**one, "within": seconds(one["within"])} for one in caps]
     return whole
+
+
+def spelled_channel(body: Body) -> Body:
+    """The way back from `channel`, as far as somebody must be able to read it."""
+    if "frequencyCaps" not in body:
+        return body
+    return {**body, "frequencyCaps": [{**one, "within": duration(one["within"])} for one in body["frequencyCaps"]]}
 
 
 def _addresses(written: list[Any]) -> list[Body]:

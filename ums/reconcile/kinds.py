@@ -114,6 +114,7 @@ KINDS = (
         unique=("title", "key"),
         fallbacks=(("title", "name"), ("key", "name")),
         canonical=canonical.channel,
+        spelled=canonical.spelled_channel,
         references=(
             Reference("DeliveryChannel", ("deliveryChannels", ANY, "name")),
             Reference("SendPolicy", ("defaults", "policy"), own=True),
@@ -123,6 +124,7 @@ KINDS = (
             rules_channel.time_zone_known,
             rules_channel.periods_last,
             rules_channel.one_default_address,
+            rules_channel.caps_remembered,
         ),
         generated=("masterSecret",),
     ),

@@ -38,6 +38,18 @@ def periods_last(channel: Body, _: Bodies) -> Iterator[Breach]:
             yield place, f"from and to are both {period['from']}; a whole day is from 00:00 to 12:00 and 12:00 to 00:00"
 
 
+def caps_remembered(channel: Body, _: Bodies) -> Iterator[Breach]:
+    """A cap counts messages, and messages are forgotten after a while."""
+    kept = channel["retentionDays"]
+    for number, cap in enumerate(channel.get("frequencyCaps", ())):
+        if cap["within"] > kept * _DAY:
+            message = f"messages are kept for {kept} days (retentionDays), and what is forgotten cannot be counted"
+            yield ("frequencyCaps", number, "within"), f"{message}; keep them longer, or count a shorter time"
+
+
+_DAY = 86_400
+
+
 def one_default_address(channel: Body, _: Bodies) -> Iterator[Breach]:
     seen: set[str] = set()
     default = ""

@@ -11,6 +11,7 @@ import structlog
 from ums.database import execute, fetch, is_crowded, rows
 from ums.messaging import statements
 from ums.messaging.counts import USERS
+from ums.messaging.expanding.cap import cap, take_turns
 from ums.messaging.expanding.fan_out import FanOut, Pinned, Takers
 from ums.models import Message
 from ums.people import lists
@@ -51,7 +52,9 @@ async def expand(out: FanOut, pinned: Iterable[Pinned], newest: Snapshot) -> Non
     Segments and lists are taken as they are now, in `newest`.
     """
     named, addressed = [], []
-    for each in await _with_lists(out, list(pinned)):
+    going = await _with_lists(out, list(pinned))
+    await take_turns(out.tx, going)
+    for each in going:
         if "addresses" in each.message.audience:
             addressed.append(each)
         elif is_named(each.message):
@@ -151,6 +154,7 @@ async def _expand_named(out: FanOut, named: Sequence[Pinned]) -> None:
         each.message.recipients += len(user_ids)
         takers.append(Takers(first, first + len(user_ids) - 1, 0))
     await execute(out.tx, statements.ADD_NAMED_RECIPIENTS, rows(given))
+    await cap(out, [(each, (first, last)) for each, (first, last, _) in zip(named, takers, strict=True)])
     await _count_added(out, takers)
     await out.take(takers)
 
@@ -209,6 +213,7 @@ async def _add_users(out: FanOut, pinned: Pinned, query: str, put: Parameters) -
         statement = statements.ADD_FILTERED_RECIPIENTS.format(chunk=query, lost=lost, reason=reason.value)
     before = message.recipients
     await execute(out.tx, statement, *put.values)
+    await cap(out, [(pinned, (pinned.id(before + 1), pinned.id(2**32 - 1)))])
     message.recipients += await _count_added(out, [Takers(pinned.id(before + 1), pinned.id(2**32 - 1), 0)])
     return Takers(pinned.id(before + 1), pinned.id(message.recipients), 0) if message.recipients > before else None
 
