@@ -209,7 +209,7 @@ async def test_a_message_keeps_the_caps_that_it_was_accepted_under(shop: Shop, m
     await sent(shop)
     await sent(shop)
     scheduled = await shop.sends(EVERYBODY, "news", send_at=shop.time() + HOUR)
-    (shop.engine.settings.config / "more.yaml").write_text(more_declared.replace("most: 2", "most: 3"))  # noqa: ASYNC240
+    (shop.engine.settings.config / "more.yaml").write_text(more_declared.replace("most: 2", "most: 3"))
     await reconcile(shop.engine.settings, write=True)
     shop.engine.snapshots.look_again()
 

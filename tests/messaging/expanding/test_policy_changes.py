@@ -1,11 +1,18 @@
 """A policy in mid-flight, when what it needs is switched off, taken away or deleted."""
 
-from tests.messaging.expanding.test_policy_rules import codes, goes_on, sent, state
+import pytest
+
+from tests.messaging.expanding.test_policy_rules import POLICIES, codes, goes_on, sent, state
 from tests.shop import MINUTE, SECOND, Shop
 from ums.models import Message
 from ums.reconcile import Options, reconcile
 from ums.reconcile.overrides import switch
 from ums.vocabulary import MessageState, State
+
+
+@pytest.fixture
+def more_declared() -> str:
+    return POLICIES
 
 
 async def test_a_delivery_channel_that_was_switched_off_is_left_out_of_a_later_step(shop: Shop) -> None:
