@@ -129,10 +129,11 @@ class Databases:
         return self._name
 
     async def give_back(self) -> None:
-        """Emptied; thrown away when the test changed the schema, or when many have left their dead rows in it."""
+        """Emptied; thrown away when the test changed the schema, or when its dead rows are in the way of the next."""
         await _asked(self._name, ALONE)
         self._shape = self._shape or await _asked(self._template, SHAPE)
-        if self._uses >= MOST_USES or await _asked(self._name, SHAPE) != self._shape:
+        crowded = self._uses >= MOST_USES or await _asked(self._name, LARGE)
+        if crowded or await _asked(self._name, SHAPE) != self._shape:
             await self.drop()
         else:
             await _asked(self._name, EMPTY)
@@ -144,6 +145,8 @@ class Databases:
 
 
 MOST_USES = 100
+
+LARGE = "SELECT pg_database_size(current_database()) > 100000000"
 
 ALONE = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

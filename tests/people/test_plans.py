@@ -9,7 +9,7 @@ import pytest
 
 from tests.messaging.expanding.test_lists import declare
 from tests.shop import Shop, person
-from ums.database import is_sqlite, transaction
+from ums.database import connection, execute, is_sqlite, transaction
 
 PEOPLE = re.compile(r"\b(user_account|tag|address|list_member)\b")
 
@@ -30,11 +30,14 @@ async def crowd(shop: Shop) -> Shop:
     return shop
 
 
-async def plans(statements: Sequence[tuple[str, list[Any]]]) -> list[str]:
-    """What the database would do, line by line; PostgreSQL as if the tables were large."""
+Statements = Sequence[tuple[str, list[Any]]]
+
+
+async def plans(statements: Statements, *, as_if_large: bool = True) -> list[str]:
+    """What the database would do, line by line; PostgreSQL perhaps as if the tables were large."""
     lines: list[str] = []
     async with transaction() as tx:
-        if not is_sqlite(tx):
+        if as_if_large and not is_sqlite(tx):
             await tx.execute_query("SET LOCAL enable_seqscan = off")
         for statement, values in statements:
             word = "EXPLAIN QUERY PLAN" if is_sqlite(tx) else "EXPLAIN"
@@ -45,6 +48,18 @@ async def plans(statements: Sequence[tuple[str, list[Any]]]) -> list[str]:
 def scans(lines: Sequence[str]) -> list[str]:
     """Those that read all of a table of people, since no index serves."""
     return [line for line in lines if SCAN.match(line.strip()) or ("Seq Scan on" in line and PEOPLE.search(line))]
+
+
+async def ran_on_people(shop: Shop, caplog: pytest.LogCaptureFixture) -> Statements:
+    """What the worker asked of the tables of people."""
+    with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
+        await shop.works()
+    ran = [record.args for record in caplog.records if record.name == "tortoise.db_client"]
+    return [
+        (str(args[0]), list(args[1] or []))  # type: ignore[call-overload]  # what a log record holds
+        for args in ran
+        if isinstance(args, tuple) and PEOPLE.search(str(args[0]))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,16 +78,47 @@ async def test_no_statement_of_a_send_reads_a_whole_table_of_people(
     crowd: Shop, caplog: pytest.LogCaptureFixture, audience: dict[str, Any], options: dict[str, str], index: str
 ) -> None:
     await crowd.sends(audience, "shop", **options)
-    with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
-        await crowd.works()
-    ran = [record.args for record in caplog.records if record.name == "tortoise.db_client"]
-    of_people = [(args[0], args[1]) for args in ran if isinstance(args, tuple) and PEOPLE.search(str(args[0]))]
+    of_people = await ran_on_people(crowd, caplog)
 
-    lines = await plans([(str(statement), list(values or [])) for statement, values in of_people])  # type: ignore[call-overload]  # what a log record holds
+    lines = await plans(of_people)
 
     assert len(of_people) >= 3
     assert scans(lines) == []
     assert [line for line in lines if index in line]
+
+
+@pytest.mark.parametrize("settings", ["postgres"], indirect=True)
+async def test_among_a_million_people_postgresql_finds_those_who_are_meant_by_index(
+    crowd: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    for statement in (*MILLION, "ANALYZE user_account", "ANALYZE address", "ANALYZE tag", "ANALYZE list_member"):
+        await execute(connection(), statement)
+    for audience, options in (
+        ({"users": {"tags": ["vip"]}}, {"blacklist": "quiet"}),
+        ({"users": {"segment": "named"}}, {"whitelist": "pilot"}),
+        ({"users": {"segment": "ruled"}}, {}),
+        ({"users": {"userIds": ["u1", "u2"]}}, {"blacklist": "quiet"}),
+    ):
+        await crowd.sends(audience, "shop", **options)
+
+    of_people = await ran_on_people(crowd, caplog)
+
+    lines = await plans(of_people, as_if_large=False)
+    assert len(of_people) >= 8
+    assert scans(lines) == []
+
+
+# Nobody of them is meant by anything that the crowd is sent.
+MILLION = (
+    """INSERT INTO user_account (id, user_id, created_at, updated_at)
+    SELECT n, 'm' || n, 1, 1 FROM generate_series(1000000, 1999999) AS n""",
+    """INSERT INTO address (user_id, type, bind, value)
+    SELECT n, 'app', 'app', 'rid-' || n FROM generate_series(1000000, 1999999) AS n""",
+    """INSERT INTO tag (user_id, bind, tag)
+    SELECT n, 'all', 'tag' || n % 100 FROM generate_series(1000000, 1999999) AS n""",
+    """INSERT INTO list_member (list_id, user_id, account)
+    SELECT l.id, 'm' || n, n FROM people_list l, generate_series(1000000, 1099999) AS n WHERE l.kind = 'Blacklist'""",
+)
 
 
 async def test_a_scan_would_be_seen(crowd: Shop) -> None:
