@@ -38,6 +38,7 @@ from ums.api.directory import DirectoryQuery
 from ums.api.guard import guard
 from ums.api.imports import ImportsMutation, ImportsQuery
 from ums.api.lists import ListsMutation, ListsQuery
+from ums.api.masking import mask
 from ums.api.members import MembersMutation, MembersQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
@@ -124,6 +125,7 @@ schema = _Schema(
 
 
 guard(schema._schema)
+mask(schema._schema)
 
 
 class _TextFrames(ASGIWebSocketAdapter):

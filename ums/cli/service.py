@@ -18,6 +18,7 @@ from ums.cli.terminal import app, installation, named
 from ums.cli.welcome import welcome
 from ums.database import opened, sqlite_file
 from ums.database.upgrade import upgrade
+from ums.masking import masked_words
 from ums.messaging.engine import Engine
 from ums.messaging.worker import work
 from ums.reconcile import reconcile
@@ -130,14 +131,29 @@ def _port(url: str) -> int:
 def log_to_terminal() -> None:
     """Our log to stderr: for people at a terminal, as JSON lines elsewhere; other libraries' warnings with it."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    if sys.stderr.isatty():
-        ending: list[structlog.typing.Processor] = [
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        ]  # no locals: secrets
-    else:
-        ending = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    shared: list[structlog.typing.Processor] = [structlog.processors.add_log_level, stamp]
-    structlog.configure([*shared, *ending], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    # Plain tracebacks, without locals: secrets.
+    for_programs = structlog.processors.JSONRenderer()
+    at_terminal = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    whole: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        stamp,
+        structlog.processors.format_exc_info,
+        mask_addresses,
+    ]
+    structlog.configure(
+        [*whole, at_terminal if sys.stderr.isatty() else for_programs],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    others = logging.StreamHandler(sys.stderr)
+    others.setFormatter(_Masked("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[others])
+
+
+def mask_addresses(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Of whatever is logged: what providers and databases say may repeat the address that it is about."""
+    return {key: masked_words(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+class _Masked(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masked_words(super().format(record))
