@@ -70,12 +70,16 @@ class Handler:
         return AuthResult(success=success, handled=success, auth_data=given)
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         await asyncio.sleep(self._stage.script.latency)
         if self._stage.next("busy", self._stage.script.busy):
             self._stage.record.turned_away += 1
             return "450 4.3.2 Too busy, try again later"
+        limit = self._stage.script.per_minute
+        if limit and self._stage.used(_user(session) or "")[0] > limit:
+            self._stage.record.turned_away += 1
+            return "450 4.7.1 Too many messages in this minute"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
