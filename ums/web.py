@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from ums.api import sheets
+from ums.api import sheets, wechat_doors
 from ums.api.bodies import Bounded
 from ums.api.materials import upload
 from ums.api.metrics import metrics
@@ -59,6 +59,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/token", token),
         Route("/v1/statistics/messages.{kind}", messages_sheet),
         Route("/v1/material", upload, methods=["POST"]),
+        *wechat_doors.ROUTES,
         Route("/c/{token}", click),
         Route("/people/sample.{format}", sheets.sample),
         Route("/people/export.{format}", sheets.people),

@@ -14,6 +14,7 @@ from ums.database import connection, execute, opened
 from ums.errors import ProviderBusy, ProviderRefused
 from ums.messaging.tokens import LEASE, PATIENCE, SharedTokens
 from ums.providers.contract import Token
+from ums.reconcile.secrets import rotate
 from ums.settings import SecretRef, Settings
 
 ACCOUNT = {"corpId": "corp", "secret": "corp-secret"}
@@ -237,6 +238,79 @@ async def test_the_lease_of_a_killed_worker_runs_out(kept: Settings) -> None:
         time.passes(LEASE)
 
         assert await waiting == "very-secret-1"
+
+
+async def test_a_refresh_token_is_kept_and_replaced_with_its_token(kept: Settings) -> None:
+    time, given = Time(), [Token("very-secret-1", 7200, "refresh-1"), Token("very-secret-2", 7200, "refresh-2")]
+    async with opened(kept):
+        tokens = others(kept, time)
+
+        async def fetch() -> Token:
+            assert (await tokens.known("access_token")).refresh == ("" if len(given) == 2 else "refresh-1")
+            return given.pop(0)
+
+        await tokens.get("access_token", fetch)
+        assert await others(kept, time).known("access_token") == Token("very-secret-1", 7200, "refresh-1")
+        await tokens.get("access_token", fetch, spoiled="very-secret-1")
+        assert await others(kept, time).known("access_token") == Token("very-secret-2", 7200, "refresh-2")
+
+        time.passes(120 * MINUTE)
+        assert await others(kept, time).known("access_token") == Token("", 0, "refresh-2")
+
+
+async def test_a_fetch_that_fails_leaves_the_refresh_token(kept: Settings) -> None:
+    async with opened(kept):
+        tokens = others(kept, Time())
+        await tokens.put("access_token", Token("", 0, "refresh-1"))
+        with pytest.raises(ProviderBusy):
+            await tokens.get("access_token", Platform(fails=1).gives)
+
+        assert (await tokens.known("access_token")).refresh == "refresh-1"
+
+
+async def test_what_the_platform_gave_by_itself_is_used_by_all(kept: Settings) -> None:
+    platform, time = Platform(), Time()
+    async with opened(kept):
+        first, second = others(kept, time), others(kept, time)
+        await first.get("access_token", platform.gives)
+        await first.put("access_token", Token("given", 7200))
+
+        assert await first.get("access_token", platform.gives) == "given"
+        assert await second.get("access_token", platform.gives) == "given"
+        await second.put("access_token", Token("", 0))
+        assert await second.get("access_token", platform.gives) == "very-secret-2"
+
+
+async def test_a_refresh_token_outlives_a_change_of_the_secret_key(kept: Settings) -> None:
+    (kept.root / "var/new.key").write_text("another key of this installation")
+    new, old = SecretRef(file="var/new.key"), kept.secret_key
+    async with opened(kept):
+        await others(kept, Time()).put("access_token", Token("very-secret-1", 7200, "refresh-1"))
+
+    await rotate(replace(kept, secret_key=new, previous_secret_keys=(old,)))
+
+    changed = replace(kept, secret_key=new)
+    async with opened(changed):
+        assert (await others(changed, Time()).known("access_token")).refresh == "refresh-1"
+
+
+async def test_who_fetches_while_the_platform_gives_takes_what_was_given(kept: Settings) -> None:
+    platform, time = Platform(), Time()
+    async with opened(kept):
+        fetching = asyncio.create_task(others(kept, time).get("access_token", platform.gives_late))
+        await asked(platform)
+        await others(kept, time).put("access_token", Token("given", 7200))
+        platform.open.set()
+
+        assert await fetching == "given"
+
+
+async def test_what_is_lent_says_how_long_the_platform_takes_it(kept: Settings) -> None:
+    platform, time = Platform(lives=7200), Time()
+    async with opened(kept):
+        assert await others(kept, time).lend("access_token", platform.gives) == Token("very-secret-1", 7200)
+        time.passes(MINUTE)
+        assert await others(kept, time).lend("access_token", platform.gives) == Token("very-secret-1", 7140)
 
 
 async def test_neither_the_database_nor_a_log_shows_a_token(kept: Settings) -> None:

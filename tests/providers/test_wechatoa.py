@@ -274,15 +274,3 @@ async def test_a_token_that_another_system_voided_is_replaced(session: aiohttp.C
     await oa.send(submission(None, BEN))
 
     assert running.record("wechatoa").addresses == ["openid-ann", "openid-ben"]
-
-
-async def test_an_account_that_authorized_a_third_party_is_not_served(
-    session: aiohttp.ClientSession, doors: Doors
-) -> None:
-    credentials = {"appId": APP_ID, "authorization": "qr", "componentAppId": "wx2", "componentAppSecret": "s"}
-    oa = Wechatoa(Account("it", credentials | {"baseUrl": doors.url}), session)
-
-    with pytest.raises(ProviderRefused, match="authorization_qr"):
-        await oa.send(submission())
-
-    assert doors.reports.empty()

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 from ums import models
 from ums.api.words import DeclaredAt, Info, limited, maybe_moment, moment
 from ums.declarations import places
+from ums.messaging.reading.authorizations import AccountStatus, Authorized, authorizations
 from ums.messaging.reading.standing import Standing, Status, standings
 from ums.places import Place
 from ums.reconcile import visible
@@ -73,6 +74,18 @@ class WatchStatus:
     checked_at: datetime
 
 
+strawberry.enum(Authorized, description="Whether an account may be served.")
+
+
+@strawberry.type(description="Whether the administrator of a WeChat account authorized our third-party platform.")
+class Authorization:
+    authorized: Authorized
+    account: str = strawberry.field(description="The AppID of the account.")
+    title: str = strawberry.field(description="As WeChat shows the account to people; empty when that is not known.")
+    permissions: list[int] = strawberry.field(description="WeChat's permission sets, as far as they are known.")
+    since: datetime | None = strawberry.field(description="When it became so, as far as that is known.")
+
+
 strawberry.enum(Standing, description="How a DeliveryChannel is doing.")
 
 
@@ -85,13 +98,16 @@ class DeliveryChannelStatus:
     since: datetime | None = strawberry.field(description="When the first of them was.")
     code: str = strawberry.field(description="The provider's own, of the last failure.")
     words: str
+    authorization: Authorization | None = strawberry.field(
+        description="Of an account that is authorized by scanning a code; null for all others."
+    )
 
     @classmethod
-    def of(cls, status: Status) -> "DeliveryChannelStatus":
+    def of(cls, status: Status, authorization: Authorization | None) -> "DeliveryChannelStatus":
         return cls(
             delivery_channel=status.delivery_channel, standing=status.standing,
             closed_until=maybe_moment(status.closed_until), failures=status.failures, since=maybe_moment(status.since),
-            code=status.code, words=status.words,
+            code=status.code, words=status.words, authorization=authorization,
         )  # fmt: skip
 
 
@@ -128,8 +144,10 @@ class Config:
 
     @strawberry.field(description="How the DeliveryChannels granted to the calling Channel are doing.")
     async def delivery_channels(self, info: Info) -> list[DeliveryChannelStatus]:
-        granted = {grant["name"] for grant in self.channel["deliveryChannels"]}
-        return [DeliveryChannelStatus.of(s) for s in await standings(granted, info.context.engine.clock())]
+        engine, granted = info.context.engine, {grant["name"] for grant in self.channel["deliveryChannels"]}
+        given = {a.delivery_channel: _authorization(a) for a in await authorizations(engine, granted)}
+        found = await standings(granted, engine.clock())
+        return [DeliveryChannelStatus.of(s, given.get(s.delivery_channel)) for s in found]
 
     @strawberry.field(description="What was switched at run time and holds until an apply ends it.")
     def drift(self) -> list[Drift]:
@@ -154,6 +172,13 @@ class ConfigQuery:
 
 
 _HIDDEN = {"DeliveryChannel": {"credentials"}, "Channel": {"masterSecret"}}
+
+
+def _authorization(status: AccountStatus) -> Authorization:
+    return Authorization(
+        authorized=status.authorized, account=status.account, title=status.title, permissions=status.permissions,
+        since=maybe_moment(status.since),
+    )  # fmt: skip
 
 
 def _resource(key: Key, body: Body, reason: str, declared_at: DeclaredAt) -> Resource:

@@ -49,6 +49,7 @@ NEEDS: Mapping[str, Right] = {
     "Mutation.addSegmentMembers": Right.WRITE_PEOPLE,
     "Mutation.removeSegmentMembers": Right.WRITE_PEOPLE,
     "Mutation.setDeliveryChannelEnabled": Right.SWITCH,
+    "Mutation.authorizeDeliveryChannel": Right.SWITCH,
     "Mutation.createMemberToken": Right.OWN_TOKENS,
     "Mutation.revokeMemberToken": Right.OWN_TOKENS,
 }

@@ -19,6 +19,7 @@ from ums.cli import secrets as secrets
 from ums.cli import service as service
 from ums.cli import upkeep as upkeep
 from ums.cli import watching as watching
+from ums.cli import wechat as wechat
 from ums.cli.terminal import app
 from ums.errors import UmsError
 

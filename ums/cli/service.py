@@ -34,6 +34,8 @@ SANDBOX = "127.0.0.1:8400"
 LIVELY = {
     "jpush": {"receipts": [{"match": "", "delivered": 0.9, "clicked": 0.3, "after": 2, "clickedAfter": 3}]},
     "jsms": {"receipts": [{"match": "", "delivered": 0.95, "after": 2}]},
+    "wechatoa": {"receipts": [{"match": "", "delivered": 0.95, "after": 2}]},
+    "wechatmp": {"receipts": [{"match": "", "delivered": 0.95, "after": 2}]},
 }
 """How the stand-ins behave unless they are told otherwise: most people get it, some of them look."""
 

@@ -24,7 +24,7 @@ class Right(Enum):
     SEND = "send, forward, change and cancel messages"
     RECALL = "recall messages, and delete them from the history"
     REVIEW = "approve and reject what waits for a review"
-    SWITCH = "switch DeliveryChannels off and on"
+    SWITCH = "switch DeliveryChannels off and on, and have their accounts authorized"
     CALLBACKS = "replay and test callbacks"
     WRITE_PEOPLE = "upload people, and change who is in lists and Segments"
     DELETE_PEOPLE = "delete people"

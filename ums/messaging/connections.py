@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -54,7 +55,9 @@ class Connections:
             credentials = {name: self._value(name, value) for name, value in declared["credentials"].items()}
         except SecretMissing as missing:
             raise ProviderRefused("secret_missing", f"DeliveryChannel {code}: {missing}") from missing
-        return Account(code, credentials, sandbox, SharedTokens(self._settings, self._clock, code, credentials))
+        own = SharedTokens(self._settings, self._clock, code, credentials)
+        others = partial(SharedTokens, self._settings, self._clock, code=code)
+        return Account(code, credentials, sandbox, own, others)
 
     def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, Mapping) and set(value) in _REFERENCES:

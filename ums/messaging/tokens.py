@@ -38,6 +38,7 @@ class _Row:
     lease_until: int = 0
     value: str = ""
     ends_at: int = 0
+    refresh: str = ""
 
 
 class _Kept(NamedTuple):
@@ -52,11 +53,17 @@ class _Kept(NamedTuple):
 class SharedTokens(Tokens):
     """Those of one DeliveryChannel's account, encrypted; what was read stays in this process until it ends or fails."""
 
-    def __init__(self, settings: Settings, clock: Clock, code: str, credentials: Mapping[str, Any]) -> None:
-        """`credentials` with their secrets resolved: a token that others got with different ones is of no use here."""
+    def __init__(
+        self, settings: Settings, clock: Clock, owner: str, credentials: Mapping[str, Any], *, code: str = ""
+    ) -> None:
+        """`credentials` with their secrets resolved: a token that others got with different ones is of no use here.
+
+        `owner` is the DeliveryChannel; where several share an account, that, and `code` is the DeliveryChannel.
+        """
         self._settings = settings
         self._clock = clock
-        self._code = code
+        self._owner = owner
+        self._code = code or owner
         self._account = hashlib.sha256(orjson.dumps(dict(credentials), option=orjson.OPT_SORT_KEYS)).hexdigest()
         self._kept: dict[str, _Kept] = {}
 
@@ -70,6 +77,21 @@ class SharedTokens(Tokens):
     async def lend(self, name: str, fetch: Fetch) -> Token:
         good = await self._good(name, fetch, "")
         return Token(good.value, max(0, good.ends_at - self._clock()) / 1000)
+
+    async def known(self, name: str) -> Token:
+        row = await self._look(name)
+        left = (row.ends_at - self._clock()) / 1000
+        return Token(row.value if left > 0 else "", left, row.refresh)
+
+    async def put(self, name: str, token: Token) -> None:
+        """See `Tokens.put`; whoever is fetching one at this moment has lost his lease."""
+        kept = self._until(token)
+        await execute(connection(), _PUT, self._owner, name, self._sealed(token, kept.ends_at), kept.until)
+        self._kept.pop(name, None)
+
+    def _until(self, token: Token) -> _Kept:
+        now = self._clock()
+        return _Kept(token.value, now + int(1000 * renewed_after(token.lives)), now + int(1000 * token.lives))
 
     async def _good(self, name: str, fetch: Fetch, spoiled: str) -> _Kept:
         kept = self._kept.get(name)
@@ -88,20 +110,21 @@ class SharedTokens(Tokens):
         raise ProviderBusy("token", f"DeliveryChannel {self._code}: others fetch its {name}, and it does not come")
 
     async def _look(self, name: str) -> _Row:
-        found = await fetch(connection(), _LOOK_UP, self._code, name)
+        found = await fetch(connection(), _LOOK_UP, self._owner, name)
         row = _Row(**found[0]) if found else _Row()
-        return _Row(row.ciphertext, row.expires_at, row.lease_until, *self._opened(row.ciphertext))
+        opened = self._opened(row.ciphertext) if row.ciphertext else ()
+        return _Row(row.ciphertext, row.expires_at, row.lease_until, *opened)
 
     async def _renew(self, name: str, seen: _Row, fetch_one: Fetch) -> _Kept | None:
         """A new token, kept for all; None when somebody else was faster since the row was `seen`."""
-        self._sealed("", 0)  # fails here rather than with a token in hand that cannot be kept
+        self._sealed(Token("", 0), 0)  # fails here rather than with a token in hand that cannot be kept
         mine, now = uuid.uuid4().hex, self._clock()
-        if not await fetch(connection(), _CLAIM, self._code, name, seen.ciphertext, now, now + LEASE, mine):
+        if not await fetch(connection(), _CLAIM, self._owner, name, seen.ciphertext, now, now + LEASE, mine):
             return None
         try:
             return await self._keep(name, mine, await self._fetched(name, fetch_one))
         except BaseException:
-            await execute(connection(), _GIVE_BACK, self._code, name, mine)
+            await execute(connection(), _GIVE_BACK, self._owner, name, mine)
             raise
 
     async def _fetched(self, name: str, fetch_one: Fetch) -> Token:
@@ -116,27 +139,27 @@ class SharedTokens(Tokens):
 
     async def _keep(self, name: str, mine: str, token: Token) -> _Kept | None:
         """The token, once it is written down; None when the lease ran out, for the successor's voids this one."""
-        now = self._clock()
-        kept = _Kept(token.value, now + int(1000 * renewed_after(token.lives)), now + int(1000 * token.lives))
-        ciphertext = self._sealed(kept.value, kept.ends_at)
-        if not await execute(connection(), _KEEP, self._code, name, mine, ciphertext, kept.until):
+        kept = self._until(token)
+        ciphertext = self._sealed(token, kept.ends_at)
+        if not await execute(connection(), _KEEP, self._owner, name, mine, ciphertext, kept.until):
             return None
         self._kept[name] = kept
         return kept
 
-    def _sealed(self, value: str, ends_at: int) -> str:
+    def _sealed(self, token: Token, ends_at: int) -> str:
+        """All in one text: a refresh token never stands beside another token than its own."""
         try:
-            return seal(self._settings, orjson.dumps([self._account, value, ends_at]).decode())
+            return seal(self._settings, orjson.dumps([self._account, token.value, ends_at, token.refresh]).decode())
         except SecretMissing as missing:
             raise ProviderRefused("secret_missing", f"DeliveryChannel {self._code}: {missing}") from missing
 
-    def _opened(self, ciphertext: str) -> tuple[str, int]:
-        """The token in it, and its end; empty when it is another account's, or no key is left that opens it."""
+    def _opened(self, ciphertext: str) -> tuple[str, int, str]:
+        """The token in it, its end and what refreshes it; empty when no key opens it or it is another account's."""
         try:
-            account, value, ends_at = orjson.loads(unseal(self._settings, ciphertext)) if ciphertext else ("", "", 0)
+            account, value, ends_at, refresh = orjson.loads(unseal(self._settings, ciphertext))
         except (SecretMissing, ValueError):
-            return "", 0
-        return (value, ends_at) if account == self._account else ("", 0)
+            return "", 0, ""
+        return (value, ends_at, refresh) if account == self._account else ("", 0, "")
 
 
 _LOOK_UP = "SELECT ciphertext, expires_at, lease_until FROM provider_token WHERE delivery_channel = $1 AND name = $2"
@@ -152,6 +175,12 @@ RETURNING id"""
 _KEEP = """
 UPDATE provider_token SET ciphertext = $4, expires_at = $5, lease_until = 0, lease_token = ''
 WHERE delivery_channel = $1 AND name = $2 AND lease_token = $3"""
+
+_PUT = """
+INSERT INTO provider_token (delivery_channel, name, ciphertext, expires_at, lease_until, lease_token)
+VALUES ($1, $2, $3, $4, 0, '')
+ON CONFLICT (delivery_channel, name) DO UPDATE
+SET ciphertext = $3, expires_at = $4, lease_until = 0, lease_token = ''"""
 
 _GIVE_BACK = """
 UPDATE provider_token SET lease_until = 0, lease_token = ''

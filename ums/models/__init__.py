@@ -11,13 +11,13 @@ from ums.models.imports import ImportProblem, UserImport
 from ums.models.materials import Material, MaterialPart
 from ums.models.members import AuditLogEntry, MemberToken
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
-from ums.models.tokens import ProviderToken
+from ums.models.tokens import Authorization, ProviderToken
 from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, Message, Recipient, WaitingReceipt
 
 __all__ = [
-    "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Batch", "Callback",
-    "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect", "HeldVersion",
-    "ImportProblem", "ListMember", "LossCount", "Material", "MaterialPart", "MemberToken", "Message", "Night",
-    "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision", "SegmentSize",
-    "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
+    "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Authorization", "Batch",
+    "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
+    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Material", "MaterialPart", "MemberToken", "Message",
+    "Night", "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision",
+    "SegmentSize", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -23,6 +23,8 @@ class Token(NamedTuple):
     value: str
     lives: float
     """Seconds from now."""
+    refresh: str = ""
+    """What the platform wants to see for the next one, where it gives such a thing out; kept and replaced with it."""
 
 
 class Tokens(ABC):
@@ -39,6 +41,18 @@ class Tokens(ABC):
     async def lend(self, name: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
         """The token as `get` gives it, with the seconds for which the platform still takes it."""
 
+    @abstractmethod
+    async def known(self, name: str) -> Token:
+        """What is there, and nothing is fetched; the value is empty once it has ended, `refresh` is kept."""
+
+    @abstractmethod
+    async def put(self, name: str, token: Token) -> None:
+        """Keep what the platform gave out by itself, in place of what is there; an empty one takes that away."""
+
+
+TokensOf = Callable[[str, Mapping[str, Any]], Tokens]
+"""Tokens that belong to more than one DeliveryChannel, by whose they are; with other credentials they are others."""
+
 
 class OwnTokens(Tokens):
     """Those of one process alone."""
@@ -53,6 +67,14 @@ class OwnTokens(Tokens):
     async def lend(self, name: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
         token, since = await self._good(name, fetch, "")
         return Token(token.value, token.lives - (time.monotonic() - since))
+
+    async def known(self, name: str) -> Token:
+        token, since = self._kept.get(name, (Token("", 0.0), 0.0))
+        left = token.lives - (time.monotonic() - since)
+        return Token(token.value if left > 0 else "", left, token.refresh)
+
+    async def put(self, name: str, token: Token) -> None:
+        self._kept[name] = token, time.monotonic()
 
     async def _good(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str) -> tuple[Token, float]:
         """A token, and since when it is there."""
@@ -78,6 +100,7 @@ class Account:
     sandbox: SandboxAddress | None = None
     """Where to go instead of the real provider."""
     tokens: Tokens = field(default_factory=OwnTokens, repr=False)
+    tokens_of: TokensOf = field(default=lambda _, __: OwnTokens(), repr=False)
 
 
 @dataclass(frozen=True)

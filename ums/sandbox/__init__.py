@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -60,8 +61,11 @@ async def sandbox(
     tls = tls or self_signed(address.host)
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
+        common: dict[type, Any] = {}
         stages = {
-            platform: Stage(address, receipts_to.rstrip("/"), session, tls, scripts.get(platform, Script()))
+            platform: Stage(
+                address, receipts_to.rstrip("/"), session, tls, scripts.get(platform, Script()), common=common
+            )
             for platform in stand_ins()
         }
         actors = [stand_in(stages[platform]) for platform, stand_in in stand_ins().items()]

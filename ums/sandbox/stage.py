@@ -7,7 +7,7 @@ from abc import ABC
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -19,6 +19,7 @@ from ums.vocabulary import SandboxAddress
 Credentials = tuple[str, str]
 """Account and secret."""
 Answer = Callable[[web.Request], Awaitable[web.Response]]
+T = TypeVar("T")
 
 
 @dataclass
@@ -32,9 +33,18 @@ class Stage:
     tls: ssl.SSLContext
     script: Script = field(default_factory=Script)
     record: Record = field(default_factory=Record)
+    common: dict[type, Any] = field(default_factory=dict)
+    """What the stand-ins of one sandbox have in common: see `shared`."""
     _drops: dict[str, int] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
     _window: dict[str, list[int]] = field(default_factory=dict)
+
+    def shared(self, kind: type[T]) -> T:
+        """The one of this sandbox; the first who asks makes it."""
+        if kind not in self.common:
+            self.common[kind] = kind()
+        made: T = self.common[kind]
+        return made
 
     def play(self, script: Script) -> None:
         """From now on."""

@@ -49,14 +49,19 @@ async def receive(engine: Engine, kind: ChannelType, code: str, report: Report) 
     `code` names the DeliveryChannel; empty: the one of that type whose credentials the report bears. Raises
     Unauthorized when there is none.
     """
-    for provider in await _candidates(engine, kind, code):
+    return await take(engine, await _candidates(engine, kind, code), report)
+
+
+async def take(engine: Engine, candidates: Sequence[Provider], report: Report) -> tuple[int, str]:
+    """See `receive`: from the first of these that knows the report for its own."""
+    for provider in candidates:
         try:
             told = provider.receipts(report)
         except Unauthorized:
             continue
         await apply(engine, provider.account.code, told)
         return len(told), provider.thanks
-    raise Unauthorized(f"no DeliveryChannel of type {kind.value} has the credentials that this report bears")
+    raise Unauthorized("no DeliveryChannel of this door has the credentials that this report bears")
 
 
 async def apply(engine: Engine, code: str, told: Sequence[Receipt]) -> None:

@@ -8,11 +8,13 @@ import aiohttp
 
 from ums.errors import OutcomeUnknown
 from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target, Token
-from ums.providers.wechat.api import Said, WechatApi
+from ums.providers.wechat.api import WechatApi
+from ums.providers.wechat.component import Component
 from ums.providers.wechat.door import Door
 from ums.providers.wechat.errors import Fate, fate_of, is_quota, refusal
 from ums.providers.wechat.receipts import receipts
 from ums.providers.wechat.round import AT_ONCE, Round
+from ums.providers.wechat.said import Said
 from ums.providers.wechat.templates import Library, WechatTemplate
 from ums.vocabulary import State
 
@@ -35,6 +37,11 @@ class WechatProvider(Provider):
         self._api = WechatApi(account, session, self.platform)
         self._door = Door.of(account)
         self.library = Library(self._api)
+
+    @property
+    def component(self) -> Component | None:
+        """The third-party platform that the account authorized; None when it is served with its AppSecret."""
+        return self._api.component
 
     @abstractmethod
     async def templates(self) -> list[WechatTemplate]:
@@ -63,15 +70,23 @@ class WechatProvider(Provider):
         if "errcode" not in said.whole:
             raise OutcomeUnknown("an answer without an errcode")
         if said.code == 0:
-            return Outcome(target.id, self.taken_as, provider_id=_id(said.whole))
+            provider_id = _id(said.whole)
+            return Outcome(target.id, self._taken(provider_id), provider_id=provider_id)
         fate = fate_of(said.code)
         if fate is Fate.OPERATOR or is_quota(said.code):
             raise refusal(said.code, said.words)
         state, reason = fate.value
         return Outcome(target.id, state, reason, str(said.code), said.words)
 
+    def _taken(self, provider_id: str | None) -> State:  # noqa: ARG002  # asked of those for whom it matters
+        return self.taken_as
+
     async def lend(self) -> Token:
         return await self._api.lend()
+
+    def notice(self, report: Report) -> Mapping[str, Any]:
+        """What WeChat tells the third-party platform: a ticket, or what an administrator did. Raises as `receipts`."""
+        return self._door.event(report)
 
     def greet(self, report: Report) -> str | None:
         return self._door.greet(report)

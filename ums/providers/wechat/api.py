@@ -4,7 +4,6 @@ https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,24 +12,9 @@ import aiohttp
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Token
 from ums.providers.exchange import Exchange, Reply
-from ums.providers.wechat.errors import STALE, refusal
-
-
-@dataclass(frozen=True)
-class Said:
-    """An answer of WeChat, which is an HTTP 200 whatever it says."""
-
-    code: int
-    """0 when all is well."""
-    words: str
-    """WeChat's own, ending with the `rid` by which its support finds the call."""
-    whole: Mapping[str, Any]
-
-    def accepted(self) -> Mapping[str, Any]:
-        """The answer to a call that concerns no single message; raises ProviderBusy or ProviderRefused."""
-        if self.code:
-            raise refusal(self.code, self.words)
-        return self.whole
+from ums.providers.wechat.component import ACCOUNT_TOKEN, NOT_AUTHORIZED, Component
+from ums.providers.wechat.errors import STALE
+from ums.providers.wechat.said import Said, said
 
 
 class WechatApi:
@@ -43,6 +27,8 @@ class WechatApi:
             base = f"{account.sandbox.http}/{platform}"
         self._account = account
         self._exchange = Exchange(session, base)
+        self.component = Component(account, session) if credentials.get("authorization") == "qr" else None
+        self._tokens = self.component.account_tokens if self.component else account.tokens
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Said:
         """Raises ProviderBusy, ProviderRefused (the token, too, cannot be had or is refused) or OutcomeUnknown."""
@@ -62,33 +48,34 @@ class WechatApi:
 
     async def token(self, spoiled: str = "") -> str:
         """The access token, shared by all workers; raises ProviderBusy or ProviderRefused."""
-        return await self._account.tokens.get("access_token", self._fetched, spoiled)
+        return await self._tokens.get(ACCOUNT_TOKEN, self._fetched, spoiled)
 
     async def lend(self) -> Token:
         """See `Provider.lend`."""
-        return await self._account.tokens.lend("access_token", self._fetched)
+        return await self._tokens.lend(ACCOUNT_TOKEN, self._fetched)
 
     async def _under_a_token(self, call: Callable[[str], Awaitable[Reply]]) -> Said:
         token = await self.token()
-        said = await self._said(call(token), token)
-        if said.code in STALE:
+        answer = await said(call(token), token)
+        if answer.code in STALE:
             # Another system may have had a new token made: once more, with that.
             token = await self.token(spoiled=token)
-            said = await self._said(call(token), token)
-        if said.code in STALE:
-            raise ProviderRefused(str(said.code), said.words)
-        return said
+            answer = await said(call(token), token)
+        if answer.code == NOT_AUTHORIZED and self.component:
+            raise await self.component.withdrawn(answer.words)
+        if answer.code in STALE:
+            raise ProviderRefused(str(answer.code), answer.words)
+        return answer
 
     async def _fetched(self) -> Token:
         """A stable token: asking again does not void the one that others hold."""
+        if self.component:
+            return await self.component.fresh_token()
         credentials = self._account.credentials
-        if credentials.get("authorization") == "qr":
-            words = "this version cannot act for an account that authorized a third-party platform; use an AppSecret"
-            raise ProviderRefused("authorization_qr", words)
         asked = {"appid": credentials["appId"], "secret": credentials["appSecret"]}
         try:
             asking = self._exchange.post("/cgi-bin/stable_token", {"grant_type": "client_credential", **asked})
-            answer = (await self._said(asking, asked["secret"])).accepted()
+            answer = (await said(asking, asked["secret"])).accepted()
         except OutcomeUnknown:
             answer = {}
         match answer:
@@ -96,31 +83,3 @@ class WechatApi:
                 return Token(value, float(lives))
         # What arrived is not shown: a token may be in it. Nothing was sent, so trying again is harmless.
         raise ProviderBusy("no_token", "no readable answer to the request for an access token")
-
-    async def _said(self, call: Awaitable[Reply], secret: str) -> Said:
-        """What comes back; should anything on the way repeat what it was asked, then without the secret."""
-
-        def shown(words: str) -> str:
-            return words.replace(secret, "...") if secret else words
-
-        try:
-            said = _read(await call)
-        except ProviderRefused as refused:
-            raise ProviderRefused(refused.code, shown(refused.message)) from None
-        except ProviderBusy as busy:
-            raise ProviderBusy(busy.code, shown(busy.message), retry_after=busy.retry_after) from None
-        except OutcomeUnknown as lost:
-            raise OutcomeUnknown(shown(lost.message)) from None
-        return replace(said, words=shown(said.words))
-
-
-def _read(reply: Reply) -> Said:
-    if reply.status >= 500:
-        raise OutcomeUnknown(f"HTTP {reply.status}: {reply.excerpt}")
-    if reply.status >= 400:
-        raise ProviderRefused(str(reply.status), reply.excerpt)
-    answer = reply.answer()
-    code = answer.get("errcode", 0)
-    if not isinstance(code, int):
-        raise OutcomeUnknown(f"an errcode that is no number: {reply.excerpt}")
-    return Said(code, str(answer.get("errmsg", "")), answer)

@@ -12,7 +12,7 @@ import orjson
 
 from ums.errors import CallerRefused, Problem, Unauthorized
 from ums.providers.contract import Account, Report
-from ums.providers.wechat.crypto import decrypted, signature
+from ums.providers.wechat.crypto import decrypted, signature, stand_in_key
 from ums.providers.wechat.xml import parsed
 
 MOST_BYTES = 64 * 1024
@@ -30,8 +30,16 @@ class Door:
 
     @classmethod
     def of(cls, account: Account) -> "Door":
-        """A stand-in knows no Token of ours: it posts plain events and signs with the AppSecret."""
+        """A stand-in knows no Token of ours: it posts plain events and signs with the AppSecret.
+
+        Those of a third-party platform always come encrypted, for its AppID and not for the account's.
+        """
         credentials = account.credentials
+        if credentials.get("authorization") == "qr":
+            secret, app_id = credentials["componentAppSecret"], credentials["componentAppId"]
+            if account.sandbox:
+                return cls(app_id, secret, stand_in_key(secret))
+            return cls(app_id, credentials["token"], credentials["encodingAesKey"])
         if account.sandbox:
             return cls(credentials["appId"], credentials.get("appSecret", ""))
         return cls(credentials["appId"], credentials.get("token", ""), credentials.get("encodingAesKey", ""))

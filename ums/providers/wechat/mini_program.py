@@ -12,7 +12,10 @@ from ums.vocabulary import ChannelType, Proof, State
 
 
 class Wechatmp(WechatProvider):
-    """What WeChat has taken counts as delivered: an event about it comes only where one was asked for."""
+    """What WeChat has taken counts as delivered: an event about it comes only where one was asked for.
+
+    That is so where the account authorized a third-party platform: the event decides, given an id by which it is known.
+    """
 
     platform = "wechatmp"
     type = ChannelType.WECHAT_MP
@@ -21,6 +24,9 @@ class Wechatmp(WechatProvider):
 
     async def templates(self) -> list[WechatTemplate]:
         return await self.library.templates()
+
+    def _taken(self, provider_id: str | None) -> State:
+        return State.SUBMITTED if self.component and provider_id else State.DELIVERED
 
     def _message(self, submission: Submission, target: Target) -> tuple[str, dict[str, Any]]:
         content = submission.content

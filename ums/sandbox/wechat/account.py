@@ -7,8 +7,9 @@ Two more are not WeChat's; they do what is done on its pages and phones:
     PUT /-/server {"appid", "token", "encodingAesKey", "mode": plain | compatible | safe, "json": true | false}
     PUT /-/subscriptions {"openid", "template_id", "left"}
 
-An account whose server address nobody entered posts plain XML, signed with the AppSecret for a Token. Everybody is
-subscribed to everything until `left` says for how many messages.
+An account whose server address nobody entered posts plain XML, signed with the AppSecret for a Token; one for which a
+third-party platform calls posts to that: see `ums.sandbox.wechat.open_platform`. Everybody is subscribed to everything
+until `left` says for how many messages.
 """
 
 import re
@@ -20,6 +21,7 @@ from aiohttp import web
 
 from ums.sandbox.postman import Letter, Postman, Receipt
 from ums.sandbox.stage import Credentials, StandIn, submitted
+from ums.sandbox.wechat.components import Authorizer, Components
 from ums.sandbox.wechat.events import Server, letter
 from ums.sandbox.wechat.library import CATEGORIES, Library
 from ums.sandbox.wechat.refusals import INSIDE, Refused, accepted, answered, parsed
@@ -38,6 +40,7 @@ class WechatStandIn(StandIn):
     async def start(self) -> None:
         self._last_id = time.time_ns()  # ids go on rising when the sandbox is started again; they exceed 2**53
         self._tokens = Tokens()
+        self._components = self.stage.shared(Components)
         self._libraries: dict[str, Library] = {}
         self._servers: dict[str, Server] = {}
         self._left: dict[tuple[str, str], int] = {}
@@ -65,8 +68,9 @@ class WechatStandIn(StandIn):
     def library(self, account: Credentials) -> Library:
         return self._libraries.setdefault(account[0], Library(self.most_templates))
 
-    async def message(self, request: web.Request, account: Credentials) -> dict[str, Any]:
+    async def message(self, request: web.Request, account: Credentials, permission: int) -> dict[str, Any]:
         """The body of a message that may be sent; refuses what is not in order."""
+        self._components.require(account, permission)
         limit = self.stage.script.per_minute
         if limit and self.stage.used(account[0])[0] > limit:
             raise Refused(45011, "api minute-quota reach limit, must slower, retry next minute")
@@ -127,6 +131,8 @@ class WechatStandIn(StandIn):
     def _account(self, request: web.Request) -> Credentials:
         if not (value := request.query.get("access_token")):
             raise Refused(41001, "access_token missing")
+        if authorizer := self._components.authorizer(value):
+            return authorizer
         account = self._tokens.account(value)
         if not self.stage.script.accepts(*account):
             raise Refused(40001, "invalid credential, access_token is invalid or not latest")
@@ -196,6 +202,10 @@ class WechatStandIn(StandIn):
 
     def _seal(self, account: Credentials, receipts: Sequence[Receipt]) -> Letter:
         app_id, secret = account
+        if isinstance(account, Authorizer):
+            component = self._components.by_id[account.component]
+            url = component.messages or f"{self.stage.receipts_to}/v1/wechat/$APPID$/callback"
+            return letter(url.replace("$APPID$", app_id), component.app_id, component.server, receipts[0])
         server = self._servers.get(app_id, Server(secret))
         return letter(f"{self.stage.receipts_to}/v1/{self.platform}/callback", app_id, server, receipts[0])
 

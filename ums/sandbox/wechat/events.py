@@ -51,8 +51,8 @@ def letter(url: str, app_id: str, server: Server, event: Event) -> Letter:
         "signature": signature(server.token, timestamp, nonce),
         "timestamp": timestamp,
         "nonce": nonce,
-        "openid": event["FromUserName"],
     }
+    query |= {"openid": event["FromUserName"]} if "FromUserName" in event else {}
     if more:
         signed = signature(server.token, timestamp, nonce, more["Encrypt"])
         query |= {"encrypt_type": "aes", "msg_signature": signed}
@@ -89,7 +89,8 @@ def _body(app_id: str, server: Server, event: Event) -> tuple[bytes, dict[str, s
     if server.mode == "plain":
         return clear, {}
     more = {"Encrypt": encrypted(server.encoding_aes_key, clear, app_id, secrets.token_bytes(16))}
-    shown = event if server.mode == "compatible" else {"ToUserName": event["ToUserName"]}
+    whose = {name: event[name] for name in ("AppId", "ToUserName") if name in event}
+    shown = event if server.mode == "compatible" else whose
     return _written(server, {**shown, **more}), more
 
 

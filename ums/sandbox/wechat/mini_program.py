@@ -16,6 +16,7 @@ from aiohttp import web
 
 from ums.sandbox.stage import Credentials
 from ums.sandbox.wechat.account import WechatStandIn
+from ums.sandbox.wechat.components import MINI_PROGRAM
 from ums.sandbox.wechat.events import sent
 from ums.sandbox.wechat.refusals import Refused, accepted
 
@@ -36,7 +37,7 @@ class WechatmpStandIn(WechatStandIn):
         )
 
     async def _message(self, request: web.Request, account: Credentials) -> web.Response:
-        body = await self.message(request, account)
+        body = await self.message(request, account, MINI_PROGRAM)
         if body.get("miniprogram_state", "formal") not in STATES or body.get("lang", "zh_CN") not in LANGUAGES:
             raise Refused(47001, "data format error")
         openid, template = body["touser"], body["template_id"]

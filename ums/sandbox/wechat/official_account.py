@@ -4,7 +4,8 @@ https://developers.weixin.qq.com/doc/service/api/notify/template/api_sendtemplat
 
     POST /cgi-bin/message/template/send   POST /cgi-bin/message/subscribe/bizsend   /cgi-bin/template/...
 
-Events go to `/v1/wechatoa/callback` of the service. What a second call with the same `client_msg_id` is answered is
+The open platform stands beside it, under /wechat, for accounts of either kind. Events go to `/v1/wechatoa/callback` of
+the service. What a second call with the same `client_msg_id` is answered is
 not public: here it is the first call's answer.
 """
 
@@ -17,8 +18,10 @@ from aiohttp import web
 
 from ums.sandbox.stage import Credentials
 from ums.sandbox.wechat.account import WechatStandIn
+from ums.sandbox.wechat.components import MESSAGES, SUBSCRIPTIONS
 from ums.sandbox.wechat.events import job_finish, sent
 from ums.sandbox.wechat.library import INDUSTRIES
+from ums.sandbox.wechat.open_platform import OpenPlatform
 from ums.sandbox.wechat.refusals import accepted, answered, parsed
 
 SAME_FOR = 600
@@ -32,11 +35,17 @@ class WechatoaStandIn(WechatStandIn):
     async def start(self) -> None:
         await super().start()
         self._known_ids: dict[tuple[str, str], tuple[float, int]] = {}
+        self._open_platform = OpenPlatform(self.stage)
+
+    async def stop(self) -> None:
+        await self._open_platform.close()
+        await super().stop()
 
     def routes(self) -> Sequence[web.RouteDef]:
         messages, templates = "/wechatoa/cgi-bin/message", "/wechatoa/cgi-bin/template"
         return (
             *super().routes(),
+            *self._open_platform.routes(),
             web.post(f"{messages}/template/send", self.submission(self._template_message)),
             web.post(f"{messages}/subscribe/bizsend", self.submission(self._notification)),
             web.get(f"{templates}/get_all_private_template", self._call(self._message_templates)),
@@ -45,7 +54,7 @@ class WechatoaStandIn(WechatStandIn):
         )
 
     async def _template_message(self, request: web.Request, account: Credentials) -> web.Response:
-        body = await self.message(request, account)
+        body = await self.message(request, account, MESSAGES)
         openid, own = body["touser"], body.get("client_msg_id")
         now = time.time()
         while self._known_ids and next(iter(self._known_ids.values()))[0] < now:
@@ -59,7 +68,7 @@ class WechatoaStandIn(WechatStandIn):
         return accepted(msgid=msgid)
 
     async def _notification(self, request: web.Request, account: Credentials) -> web.Response:
-        body = await self.message(request, account)
+        body = await self.message(request, account, SUBSCRIPTIONS)
         openid, template = body["touser"], body["template_id"]
         self.use_up(openid, template)
         msgid = self.taken(account, body)
