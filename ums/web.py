@@ -16,6 +16,7 @@ from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
 from ums.api.sheet_door import messages_sheet
 from ums.api.token_door import token
+from ums.api.unsubscribe import unsubscribe
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
 from ums.messaging.delivering import clicks, receipts
@@ -61,6 +62,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/material", upload, methods=["POST"]),
         *wechat_doors.ROUTES,
         Route("/c/{token}", click),
+        Route("/u/{token}", unsubscribe, methods=["GET", "POST"]),
         Route("/people/sample.{format}", sheets.sample),
         Route("/people/export.{format}", sheets.people),
         Route("/people/{kind}/{name}.{format}", sheets.members),

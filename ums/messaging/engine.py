@@ -36,6 +36,8 @@ class Said(NamedTuple):
     """`{channel type: content}`"""
     created_at: int
     channel: str
+    blacklist: str
+    """Empty: none was named."""
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,9 @@ SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM batch WHERE {_DUE} AND NOT EXISTS (
     WHERE s.delivery_channel = batch.delivery_channel AND (s.closed_until > $2 OR s.next_at > $2 + $3)))
 OR EXISTS (SELECT 1 FROM message WHERE due_at IS NOT NULL AND priority = $1 AND due_at <= $2 AND lease_until <= $2)"""
 
-SAID = "SELECT id, content, created_at, channel FROM message WHERE id IN (SELECT id FROM ROWS($1: id int) AS listed)"
+SAID = """
+SELECT id, content, created_at, channel, audience ->> 'blacklist' AS blacklist FROM message
+WHERE id IN (SELECT id FROM ROWS($1: id int) AS listed)"""
 
 RENEW = "UPDATE batch SET lease_until = $3 WHERE id = $1 AND lease_token = $2"
 

@@ -176,7 +176,7 @@ KINDS = (
         canonical=canonical.people,
         lists=_MEMBERS,
         references=(_OWNER,),
-        rules=(rules_lists.membership_clear,),
+        rules=(rules_lists.membership_clear, rules_lists.unsubscribed_kept),
     ),
     Kind(
         "Whitelist",

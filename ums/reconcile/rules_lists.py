@@ -18,6 +18,12 @@ def membership_clear(people: Body, _: Bodies) -> Iterator[Breach]:
         yield (), "found nobody; add members, membersFile or membership: api"
 
 
+def unsubscribed_kept(blacklist: Body, _: Bodies) -> Iterator[Breach]:
+    """Who comes onto the list by a link stays there."""
+    if blacklist.get("unsubscribe") and blacklist.get("membership") != "api":
+        yield ("unsubscribe",), "the documents say who is in it, so nobody can come onto it by a link; membership: api"
+
+
 def tags_possible(segment: Body, _: Bodies) -> Iterator[Breach]:
     """Somebody can have these tags."""
     tags = segment.get("rules", {}).get("tags", {})

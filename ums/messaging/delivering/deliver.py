@@ -13,12 +13,12 @@ import structlog
 from ums.database import connection, execute, fetch, fetch_tuples, rows
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing
 from ums.messaging import statements
-from ums.messaging.delivering import clicks
+from ums.messaging.delivering import clicks, unsubscribing
 from ums.messaging.delivering.attachments import NotAttached, attachments
 from ums.messaging.engine import LEASE, Engine, Said
 from ums.providers.contract import Answer, Attachment, Common, Provider, Submission, Target
 from ums.snapshot import channel_type
-from ums.vocabulary import Reason, State
+from ums.vocabulary import ChannelType, Reason, State
 
 log = structlog.get_logger()
 
@@ -140,9 +140,24 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     linked = clicks.wanted(declared, personal=provider.personal)
     try:
         own = clicks.personal(engine, kind, content) if linked else None
+        if kind is ChannelType.EMAIL and provider.personal:
+            leaving = await unsubscribing.links(engine, snapshot, said, lease.first_id, lease.last_id)
+            own = _with_way_out(content, own, leaving) if leaving else own
     except SecretMissing as missing:
-        raise ProviderRefused("secret_missing", f"click links cannot be signed: {missing}") from missing
+        raise ProviderRefused("secret_missing", f"links cannot be signed: {missing}") from missing
     return provider, Prepared(content, said.created_at, own, files)
+
+
+def _with_way_out(
+    content: Mapping[str, Any], own: clicks.Personal | None, leaving: Mapping[int, str]
+) -> clicks.Personal:
+    """The content of each target with `unsubscribe`, its link."""
+
+    def content_of(target: Target) -> Mapping[str, Any]:
+        said = own(target) if own else content
+        return {**said, "unsubscribe": leaving[target.id]} if target.id in leaving else said
+
+    return content_of
 
 
 async def _read(engine: Engine, message_ids: Sequence[int]) -> Sequence[Said]:
@@ -150,7 +165,8 @@ async def _read(engine: Engine, message_ids: Sequence[int]) -> Sequence[Said]:
     wanted = set(message_ids)
     if missing := wanted - engine.said.keys():
         for row in await fetch(connection(), statements.SAID, rows([n] for n in sorted(missing))):
-            engine.said[row["id"]] = Said(orjson.loads(row["content"]), row["created_at"], row["channel"])
+            content, blacklist = orjson.loads(row["content"]), row["blacklist"] or ""
+            engine.said[row["id"]] = Said(content, row["created_at"], row["channel"], blacklist)
     found = [engine.said[n] for n in message_ids]
     for n in list(engine.said.keys() - wanted)[: max(0, len(engine.said) - _REMEMBERED)]:
         del engine.said[n]

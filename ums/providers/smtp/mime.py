@@ -66,9 +66,13 @@ class Skeleton:
             "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
         ).encode() + body.headers
 
-    def headers(self, recipient: str, unique: str) -> bytes:
-        """`recipient` as `mailbox` returned it; `unique` is the left half of the Message-ID."""
-        return b"".join((self._before_to, recipient.encode(), self._before_id, unique.encode(), self._after_id))
+    def headers(self, recipient: str, unique: str, way_out: str = "") -> bytes:
+        """`recipient` as `mailbox` returned it; `unique` is the left half of the Message-ID.
+
+        `way_out` is a URL that unsubscribes when something is posted to it.
+        """
+        first = unsubscribe(way_out) if way_out else b""
+        return b"".join((first, self._before_to, recipient.encode(), self._before_id, unique.encode(), self._after_id))
 
     @cached_property
     def body_hash(self) -> str:
@@ -89,6 +93,12 @@ def mailbox(written: str) -> str:
     if not DOMAIN.fullmatch(domain):
         raise ValueError(f"not an e-mail address: {written[:100]!r}")
     return f"{local}@{domain}"
+
+
+def unsubscribe(url: str) -> bytes:
+    """One click does it where the URL is https: https://www.rfc-editor.org/rfc/rfc8058#section-3.1"""
+    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if url.startswith("https://") else ""
+    return f"List-Unsubscribe: <{_unbroken(url)}>\r\n{one_click}".encode("ascii")
 
 
 def encoded(subject: str) -> str:

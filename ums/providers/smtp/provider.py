@@ -124,18 +124,19 @@ class _Round:
             recipient = mailbox(target.address)
         except ValueError as error:
             return Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=str(error))
-        written = self._written(target)
-        headers = written.headers(recipient, f"{target.id}.{self._stamp}")
+        content = self._submission.content_of(target)
+        written = self._written(content)
+        headers = written.headers(recipient, f"{target.id}.{self._stamp}", content.get("unsubscribe", ""))
         if self._signer:
             headers = self._signer.signature(headers, written.body_hash, written.created_at) + headers
         said = await self._said(_Mail(self._sender.address, recipient, (headers, b"\r\n", *written.body.pieces)))
         return outcome(target.id, said)
 
-    def _written(self, target: Target) -> Skeleton:
+    def _written(self, content: Mapping[str, Any]) -> Skeleton:
         """The message but for whom it goes to; its own where its links are its own."""
-        if not self._submission.personal:
+        if content["text"] is self._submission.content["text"]:
             return self._skeleton
-        return _skeleton(self._sender, self._submission.content_of(target), self._submission)
+        return _skeleton(self._sender, content, self._submission)
 
     async def _said(self, mail: _Mail) -> Said:
         """A server may end a conversation between messages at any time: that is worth one new connection."""
