@@ -55,6 +55,7 @@ from ums.errors import CallerForbidden, SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers, numbers
 from ums.messaging.reading.progress import Following
+from ums.tracing import asked_by
 
 log = structlog.get_logger()
 
@@ -161,6 +162,7 @@ class Endpoint(GraphQL[Context, None]):
         self.following = Following()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked_by.set(Headers(scope=scope).get("traceparent", ""))
         if scope["type"] == "http" or "authorization" in Headers(scope=scope):
             try:
                 scope["caller"] = await authenticate(self.engine, Credentials.of(Headers(scope=scope)))

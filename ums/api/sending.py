@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
+import structlog
 from strawberry.scalars import JSON
 
 from ums.api.messages import Message
@@ -12,6 +13,8 @@ from ums.errors import CallerRefused
 from ums.messaging.sending.draft import SendRequest
 from ums.messaging.sending.send import send
 from ums.vocabulary import ChannelType, Priority
+
+log = structlog.get_logger()
 
 
 @strawberry.input(description="People, by name, by tag or by Segment; the union, and each person once.")
@@ -115,6 +118,8 @@ class SendingMutation:
         try:
             accepted = await send(info.context.engine, info.context.channel, _request(given), info.context.caller.login)
         except CallerRefused as refused:
+            found = [f"{problem.path} {problem.code}" for problem in refused.problems]
+            log.info("message_refused", channel=info.context.channel["name"], send_no=given.send_no, problems=found)
             return SendMessagePayload(message=None, problems=[Problem.of(p) for p in refused.problems])
         return SendMessagePayload(message=Message.of(accepted), problems=[])
 

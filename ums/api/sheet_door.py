@@ -3,20 +3,18 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import structlog
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from ums.api.caller import Credentials, authenticate
+from ums.api.refusals import refusal, refused
 from ums.errors import CallerForbidden, SecretMissing, Unauthorized
 from ums.members.rights import Right
 from ums.messaging.calendar import DAY, HOUR, day_start
 from ums.messaging.engine import Engine
 from ums.messaging.reading import statistics
 from ums.messaging.reading.sheets import Sheet, sheet
-
-log = structlog.get_logger()
 
 LONGEST = 100 * 86_400_000
 """ms; what is older is only kept as a sum."""
@@ -33,15 +31,10 @@ async def messages_sheet(request: Request) -> Response:
         channel, kind = caller.for_channel(), _kind(request.path_params["kind"])
         zone = statistics.zone_of(channel)
         begin, before, by = _asked(request.query_params, zone, engine.clock())
-    except CallerForbidden as error:
-        return _failure(403, error.code, str(error))
-    except Unauthorized as error:
-        return _failure(401, "UNAUTHORIZED", str(error))
-    except SecretMissing as error:
-        log.error("caller_not_checked", error=str(error))
-        return _failure(503, "SECRET_MISSING", "the operator has not given this server the secret to compare")
+    except (CallerForbidden, Unauthorized, SecretMissing) as error:
+        return refused(error)
     except ValueError as error:
-        return _failure(400, "INVALID", str(error))
+        return refusal(400, "INVALID", str(error))
     found = sheet(await statistics.messages(channel, begin, before, by), zone, kind)
     name = f"messages-{channel['name']}.{kind.value}"
     return Response(
@@ -74,8 +67,3 @@ def _moment(name: str, text: str, zone: ZoneInfo) -> int:
     except ValueError as error:
         raise ValueError(f"{name}: found {text[:40]!r}, expected a date or a time, as in 2027-01-15") from error
     return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
-
-
-def _failure(status: int, code: str, message: str) -> JSONResponse:
-    headers = {"www-authenticate": 'Basic realm="UMS"'} if status == 401 else {}
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)

@@ -18,6 +18,7 @@ from ums.providers.contract import Attachment
 from ums.queue import Lanes
 from ums.settings import Settings
 from ums.snapshot import Snapshots
+from ums.tracing import Tracing, Untraced, open_tracing
 from ums.vocabulary import Clock, Priority
 
 log = structlog.get_logger()
@@ -52,6 +53,8 @@ class Engine:
     capacity: int = 8
     """Batches that one drain sends at the same time."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
+    tracing: Tracing = field(default_factory=Untraced)
+    """Is told what was done for messages."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to stop: finish what is in flight, begin nothing."""
     said: dict[int, Said] = field(default_factory=dict)
@@ -106,10 +109,12 @@ async def running(
     lanes = Lanes(settings)
     try:
         async with opened(settings, shared=shared), connected(settings, clock) as connections:
-            engine = Engine(settings, clock, Snapshots(clock), lanes, connections, capacity)
+            tracing = open_tracing(settings.public_url)
+            engine = Engine(settings, clock, Snapshots(clock), lanes, connections, capacity, tracing=tracing)
             try:
                 yield engine
             finally:
                 await engine.forget_wakes()
+                await asyncio.to_thread(tracing.close)
     finally:
         lanes.close()

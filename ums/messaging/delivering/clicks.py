@@ -12,6 +12,7 @@ from ums.messaging.ledger import Entry, record
 from ums.models import Message
 from ums.providers.contract import Target
 from ums.snapshot import Body, channel_type
+from ums.tracing import Act
 from ums.vocabulary import ChannelType, State
 
 Personal = Callable[[Target], Mapping[str, Any]]
@@ -60,6 +61,8 @@ async def _clicked(engine: Engine, delivery_ids: Sequence[int]) -> Sequence[None
     async with transaction() as tx:
         fresh = await fetch(tx, _FRESH, rows([n] for n in sorted(set(delivery_ids))), now - COUNTED)
         await record(tx, [Entry(row["id"], State.CLICKED, now) for row in fresh], now)
+    if engine.tracing.on:
+        engine.tracing.tell(*(Act("click", row["id"] >> 32, now, engine.clock()) for row in fresh))
     return [None] * len(delivery_ids)
 
 

@@ -18,6 +18,7 @@ from ums.messaging.counts import Tally
 from ums.messaging.delivering import limits, receipts
 from ums.messaging.delivering.deliver import Exchange, Verdict
 from ums.messaging.delivering.inquire import first_question
+from ums.messaging.delivering.told import tell
 from ums.messaging.engine import Engine
 from ums.messaging.expanding.look import settle
 from ums.messaging.ledger import Entry, record
@@ -75,6 +76,8 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
         await execute(tx, statements.RELEASE, rows(released), now)
         await execute(tx, _RECALL_TOO, rows([exchange.lease.id] for exchange in landed), now)
         await tally.count(tx, now)
+    for exchange in landed:
+        tell(engine, exchange, now)
     await settle(list({exchange.lease.message_id for exchange in landed}))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -68,6 +68,8 @@ class Exchange:
     answer: Answer | None = None
     retry_after: float | None = None
     """Seconds, as the provider asked."""
+    ended_at: int = 0
+    """When the call was over; what comes after is ours."""
 
 
 async def deliver(engine: Engine, lease: Lease) -> Exchange:
@@ -78,7 +80,8 @@ async def deliver(engine: Engine, lease: Lease) -> Exchange:
     if not targets or started >= lease.deadline_at:
         return Exchange(lease, targets, started, Verdict.LATE)
     async with _kept(engine, lease) as hold:
-        return await _submit(engine, hold, targets, started)
+        exchange = await _submit(engine, hold, targets, started)
+        return replace(exchange, ended_at=engine.clock())
 
 
 class Prepared(NamedTuple):
@@ -109,7 +112,6 @@ async def _submit(engine: Engine, hold: "_Hold", targets: Sequence[Target], star
     except ProviderBusy as busy:
         return Exchange(lease, targets, started, Verdict.BUSY, busy.code, busy.message, retry_after=busy.retry_after)
     except ProviderRefused as refused:
-        log.error("provider_refused", delivery_channel=lease.delivery_channel, code=refused.code, words=refused.message)
         return Exchange(lease, targets, started, Verdict.REFUSED, refused.code, refused.message)
     except NotAttached as missing:
         state, reason = (State.PLANNED, None) if missing.later else (State.REFUSED, Reason.CONTENT)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
@@ -16,6 +17,8 @@ from ums.messaging.delivering.deliver import Exchange, Lease, Verdict
 from ums.messaging.engine import LEASE, Engine
 from ums.snapshot import Snapshot
 from ums.vocabulary import Priority
+
+log = structlog.get_logger()
 
 FAILURES = 5
 """Calls that fail one after the other until the breaker opens."""
@@ -100,12 +103,21 @@ async def learn(tx: BaseDBAsyncClient, landed: Iterable[Exchange], now: int) -> 
         failed = [exchange for exchange in exchanges if exchange.verdict is not Verdict.ANSWERED]
         pause = max(_asked_for(exchange) for exchange in exchanges)
         if len(failed) < len(exchanges):
-            await execute(tx, _WORKS, code, FAILURES)
+            if await execute(tx, _WORKS, code, FAILURES):
+                log.info("provider_works_again", delivery_channel=code)
         elif failed:
-            last = failed[-1]
-            await execute(tx, _FAILS, code, now, ledger.code(last.code), last.words[:300], FAILURES)
+            await _count_failure(tx, code, failed[-1], now)
         if pause:
             await execute(tx, _CLOSE, code, now + int(1000 * pause))
+            log.warning("provider_wants_pause", delivery_channel=code, seconds=pause)
+
+
+async def _count_failure(tx: BaseDBAsyncClient, code: str, last: Exchange, now: int) -> None:
+    said = {"code": ledger.code(last.code), "words": last.words[:300]}
+    [status] = await fetch(tx, _FAILS, code, now, said["code"], said["words"], FAILURES)
+    if status["failures"] >= FAILURES:
+        shut = max(status["closed_until"] - now, 0) / 1000
+        log.error("breaker_open", delivery_channel=code, failures=status["failures"], seconds=shut, **said)
 
 
 def _asked_for(exchange: Exchange) -> float:
@@ -149,7 +161,8 @@ INSERT INTO delivery_channel_status AS s (delivery_channel, failures, since, cod
 ON CONFLICT (delivery_channel) DO UPDATE SET code = excluded.code, words = excluded.words,
     failures = s.failures + 1, since = CASE WHEN s.failures = 0 THEN excluded.since ELSE s.since END,
     closed_until = CASE WHEN s.failures + 1 < $5 THEN s.closed_until ELSE excluded.since + CASE s.failures + 1 - $5
-        WHEN 0 THEN 5000 WHEN 1 THEN 10000 WHEN 2 THEN 20000 WHEN 3 THEN 40000 ELSE 60000 END END"""
+        WHEN 0 THEN 5000 WHEN 1 THEN 10000 WHEN 2 THEN 20000 WHEN 3 THEN 40000 ELSE 60000 END END
+RETURNING failures, closed_until"""
 
 _CLOSE = """
 INSERT INTO delivery_channel_status AS s (delivery_channel, closed_until) VALUES ($1, $2)

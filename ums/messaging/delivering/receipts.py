@@ -1,6 +1,6 @@
 """What providers tell us later: verified, matched to deliveries, handed to the ledger."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import structlog
@@ -15,6 +15,7 @@ from ums.messaging.ledger import Entry, record
 from ums.providers import providers
 from ums.providers.contract import Provider, Receipt, Report
 from ums.snapshot import channel_type
+from ums.tracing import Act
 from ums.vocabulary import ChannelType, Reason, State
 
 log = structlog.get_logger()
@@ -86,6 +87,9 @@ async def _apply(engine: Engine, posted: Sequence[tuple[str, Sequence[Receipt]]]
             entries += matched
             await _keep(tx, code, unknown, now)
         await record(tx, entries, now)
+    if engine.tracing.on:
+        heard = Counter(entry.id >> 32 for entry in entries)
+        engine.tracing.tell(*(Act("receipt", n, now, engine.clock(), {"receipts": k}) for n, k in heard.items()))
     return [None] * len(posted)
 
 
@@ -105,7 +109,7 @@ async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence
     await record(tx, matched, now, tally)
     left = set(unknown)
     found = [[row["id"]] for row, receipt in zip(waiting, told, strict=True) if receipt not in left]
-    await execute(tx, _FORGET, rows(found), now - KEPT)
+    await execute(tx, _FORGET, rows(found))
 
 
 async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Provider]:
@@ -132,8 +136,13 @@ async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> t
         for n, delivery, submitted_at in found
         if submitted_at is None or told[n].at <= submitted_at + COUNTED
     ]
+    if late := [delivery for n, delivery, at in found if at is not None and told[n].at > at + COUNTED]:
+        log.info("receipts_not_counted", delivery_channel=code, number=len(late), first_delivery=late[0], because=_LATE)
     known = {n for n, _, _ in found}
     return entries, [receipt for n, receipt in enumerate(told) if n not in known] if len(known) < len(told) else []
+
+
+_LATE = f"more than {COUNTED // 86_400_000} days after the submit"
 
 
 async def _keep(tx: BaseDBAsyncClient, code: str, early: Sequence[Receipt], now: int) -> None:
@@ -146,6 +155,10 @@ async def _keep(tx: BaseDBAsyncClient, code: str, early: Sequence[Receipt], now:
     ]  # fmt: skip
     if kept:
         await execute_many(tx, _KEEP, kept)
+        log.info("receipts_unmatched", delivery_channel=code, number=len(kept), first=kept[0][1], then=_THEN)
+
+
+_THEN = f"they wait {KEPT // 60_000} minutes for the answer of their submit"
 
 
 _KEEP = """
@@ -157,7 +170,7 @@ SELECT w.* FROM waiting_receipt w JOIN ROWS($2: provider_id text) AS given ON gi
 WHERE w.delivery_channel = $1 ORDER BY w.id"""
 
 _FORGET = """
-DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed) OR received_at < $2"""
+DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"""
 
 # A provider's id names one target, or a whole batch in which the address names the target.
 _MATCH_BY_TARGET = """

@@ -1,7 +1,7 @@
 """Messages that are due: their audiences are worked out, their recipients take the next policy step."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 import structlog
@@ -18,6 +18,7 @@ from ums.messaging.expanding.fan_out import FanOut, Pinned
 from ums.messaging.expanding.stop import stop
 from ums.models import Message
 from ums.snapshot import Snapshot
+from ums.tracing import Act
 from ums.vocabulary import MessageState, Priority
 
 log = structlog.get_logger()
@@ -85,8 +86,17 @@ async def _work_out(engine: Engine, ids: Sequence[int], now: int) -> None:
             if message.expanded or message.state == MessageState.FAILED.value:
                 out.cells[message.id, USERS, REQUEST, ""] += 1
         await out.counted()
+    if engine.tracing.on:
+        engine.tracing.tell(*_acts(going, {m.id for m in begun}, now, engine.clock()))
     # What has deliveries is settled when the last of them is.
     await settle([m.id for m in messages if moving or ended or not m.deliveries])
+
+
+def _acts(messages: Iterable[Message], begun: Set[int], now: int, end: int) -> Iterator[Act]:
+    """A part of an audience worked out, or steps of a policy taken."""
+    for m in messages:
+        reached = {"recipients": m.recipients, "deliveries": m.deliveries}
+        yield Act("expand" if m.id in begun else "advance", m.id, now, end, reached, failure=m.failure)
 
 
 async def _held(tx: BaseDBAsyncClient, ids: Sequence[int]) -> list[Message]:

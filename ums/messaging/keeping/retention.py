@@ -80,9 +80,14 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
         return folded
     if forgotten := await materials.forget(now, most):
         return forgotten
-    if removed := await execute(connection(), _FORGET_RECEIPTS, now - KEPT, most):
-        return removed
+    if dropped := await fetch(connection(), _FORGET_RECEIPTS, now - KEPT, most):
+        codes, first = sorted({row["delivery_channel"] for row in dropped}), dropped[0]["provider_id"]
+        log.warning("receipts_dropped", number=len(dropped), delivery_channels=codes, first=first, because=_NOBODYS)
+        return len(dropped)
     return await audit_log.expire(now - engine.settings.audit_log_days * DAY, most)
+
+
+_NOBODYS = "no submit of ours is known by their ids; do others send through the same account?"
 
 
 async def _fold(now: int, most: int) -> int:
@@ -217,4 +222,4 @@ _FORGET_COUNTS = "DELETE FROM channel_count WHERE id IN (SELECT id FROM ROWS($1:
 _FORGET_RECEIPTS = """
 WITH old AS MATERIALIZED (
     SELECT id FROM waiting_receipt WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
-DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM old) RETURNING id"""
+DELETE FROM waiting_receipt WHERE id IN (SELECT id FROM old) RETURNING delivery_channel, provider_id"""

@@ -16,6 +16,7 @@ from ums.messaging.sending.content import prepared
 from ums.messaging.sending.draft import Draft, SendRequest
 from ums.models import Message
 from ums.snapshot import Body
+from ums.tracing import ACCEPT, Act, asked_by
 from ums.vocabulary import Priority
 
 
@@ -24,7 +25,7 @@ async def send(engine: Engine, channel: Body, request: SendRequest, by: str = ""
 
     `by` is the Member who sends it; empty: the Channel's own system.
     """
-    fingerprint = _fingerprint(request)
+    begun, fingerprint = engine.clock(), _fingerprint(request)
     if known := await _known(channel, request, fingerprint):
         return known
     snapshot = await engine.snapshots.newest()
@@ -34,11 +35,19 @@ async def send(engine: Engine, channel: Body, request: SendRequest, by: str = ""
     await materials.check(engine, message, "input.body.template" if request.template else "input.body.content")
     message.input_hash = fingerprint
     if await _stored(engine, message, draft.review):
+        if engine.tracing.on:
+            engine.tracing.tell(_act(message, begun, engine.clock()))
         return message
     known = await _known(channel, request, fingerprint)  # somebody was faster with the same idempotency key
     if known is None:
         raise RuntimeError("the message was not stored, and there is none with its idempotency key")
     return known
+
+
+def _act(message: Message, begun: int, now: int) -> Act:
+    lane = Priority(message.priority).name.lower()
+    said = {"channel": message.channel, "priority": lane, "template": message.template, "policy": message.policy}
+    return Act(ACCEPT, message.id, begun, now, said, key=ACCEPT, link=asked_by.get())
 
 
 async def _stored(engine: Engine, message: Message, review: Review | None) -> bool:
