@@ -2,7 +2,7 @@
 
 import pytest
 
-from ums.members.rights import MAY, Right, Role, rights_of
+from ums.members.rights import MAY, PERSONAL, Right, Role, rights_of
 from ums.members.roster import Member
 
 
@@ -15,7 +15,7 @@ def test_an_admin_may_everything() -> None:
 
 
 def test_a_viewer_only_looks() -> None:
-    assert rights_of([Role.VIEWER]) == {Right.READ, Right.READ_PEOPLE, Right.OWN_TOKENS}
+    assert rights_of([Role.VIEWER]) == {Right.READ, Right.READ_PEOPLE, *PERSONAL}
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR])
@@ -35,4 +35,4 @@ def test_roles_hold_where_they_are_given() -> None:
     assert lin.roles_in("ops") == [Role.VIEWER]
     assert Right.SEND in lin.rights_in("shop")
     assert Right.SEND not in lin.rights_in("ops")
-    assert lin.rights_in(None) == {Right.OWN_TOKENS}
+    assert lin.rights_in(None) == PERSONAL

@@ -30,6 +30,8 @@ NEEDS: Mapping[str, Right] = {
     "Query.me": Right.OWN_TOKENS,
     "Query.memberTokens": Right.OWN_TOKENS,
     "Query.auditLog": Right.READ_AUDIT_LOG,
+    "Query.auditTickets": Right.OWN_TICKETS,
+    "Query.auditTicket": Right.READ,
     "Subscription.messageProgress": Right.READ,
     "Mutation.sendMessage": Right.SEND,
     "Mutation.updateScheduledMessage": Right.SEND,
@@ -50,6 +52,9 @@ NEEDS: Mapping[str, Right] = {
     "Mutation.removeSegmentMembers": Right.WRITE_PEOPLE,
     "Mutation.setDeliveryChannelEnabled": Right.SWITCH,
     "Mutation.authorizeDeliveryChannel": Right.SWITCH,
+    "Mutation.approve": Right.REVIEW,
+    "Mutation.reject": Right.REVIEW,
+    "Mutation.resubmit": Right.SEND,
     "Mutation.createMemberToken": Right.OWN_TOKENS,
     "Mutation.revokeMemberToken": Right.OWN_TOKENS,
 }

@@ -6,10 +6,12 @@ from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
 from prometheus_client.registry import Collector
 
 from ums.api.traffic_metrics import traffic
+from ums.audit import lists
 from ums.messaging.engine import Engine
 from ums.messaging.reading.standing import Standing, standings
 from ums.models import WatchStatus
 from ums.reconcile.watch import Sync
+from ums.snapshot import Snapshot
 
 
 async def metrics(engine: Engine) -> bytes:
@@ -31,8 +33,18 @@ async def metrics(engine: Engine) -> bytes:
             states.labels(status.value).set(status.value == watched.status)
         checked = Gauge("ums_watch_checked_seconds", "When that was, seconds since the epoch.", registry=registry)
         checked.set(watched.checked_at / 1000)
+    await _tickets(snapshot, registry)
     registry.register(_Found(await traffic(engine.clock())))
     return generate_latest(registry)
+
+
+async def _tickets(snapshot: Snapshot, registry: CollectorRegistry) -> None:
+    """Of every Channel that has AuditRules, those with none as well: an alert on a missing series never rings."""
+    waiting = Gauge("ums_audit_tickets_waiting", "Tickets that wait.", ["channel", "on"], registry=registry)
+    for rule in snapshot.all("AuditRule").values():
+        waiting.labels(rule["channel"], rule["on"]).set(0)
+    for row in await lists.open_numbers():
+        waiting.labels(row["channel"], "template" if row["kind"] else "message").inc(row["number"])
 
 
 class _Found(Collector):

@@ -30,6 +30,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionContext
 from strawberry.types.unset import UnsetType
 
+from ums.api.audit import AuditMutation, AuditQuery
 from ums.api.audit_log import AuditLogQuery
 from ums.api.callbacks import CallbacksMutation, CallbacksQuery
 from ums.api.caller import Credentials, authenticate
@@ -72,6 +73,7 @@ class Query(
     ConfigQuery,
     MembersQuery,
     AuditLogQuery,
+    AuditQuery,
 ):
     """What is and what was."""
 
@@ -86,6 +88,7 @@ class Mutation(
     ImportsMutation,
     ListsMutation,
     SwitchesMutation,
+    AuditMutation,
     MembersMutation,
 ):
     """What shall happen."""

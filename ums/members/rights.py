@@ -31,6 +31,7 @@ class Right(Enum):
     BORROW_TOKENS = "fetch a provider's token: GET /v1/token"
     READ_AUDIT_LOG = "read the audit log"
     OWN_TOKENS = "see who one is, and make, list and revoke tokens of one's own"
+    OWN_TICKETS = "list what waits for one's review, what one decided about, and what one submitted"
     TOKENS_OF_ALL = "make, list and revoke the tokens of every Member"
 
 
@@ -51,11 +52,12 @@ MAY: Mapping[Right, set[Role]] = {
     Right.BORROW_TOKENS: {Role.ADMIN, Role.CHANNEL_KEY},
     Right.READ_AUDIT_LOG: {Role.ADMIN, Role.AUDITOR},
     Right.OWN_TOKENS: _MEMBERS,
+    Right.OWN_TICKETS: _MEMBERS,
     Right.TOKENS_OF_ALL: {Role.ADMIN},
 }
 """Who may do what. Roles other than admin hold in the Channels that the Member's document names, or in all."""
 
-PERSONAL = frozenset({Right.OWN_TOKENS})
+PERSONAL = frozenset({Right.OWN_TOKENS, Right.OWN_TICKETS})
 """What is about the Member, whatever the Channel."""
 
 

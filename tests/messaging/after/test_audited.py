@@ -67,7 +67,7 @@ async def decides(shop: Shop, message: Message, *logins: str) -> AuditTicket:
     """Each of them approves, in turn."""
     ticket = await AuditTicket.get(message_id=message.id)
     for login in logins:
-        ticket = await approve(shop.engine, Decision(ticket.id, ticket.version, login))
+        ticket = await approve(shop.engine, Decision("shop", ticket.id, ticket.version, login))
     return ticket
 
 
@@ -142,9 +142,9 @@ async def test_whoever_sends_or_owns_it_may_not_approve_it(shop: Shop) -> None:
     message = await send(shop.engine, await channel(shop), audience, by="ann")
     ticket = await AuditTicket.get(message_id=message.id)
 
-    own = await code_of(approve(shop.engine, Decision(ticket.id, 1, "chen")))
-    sender = await code_of(approve(shop.engine, Decision(ticket.id, 1, "ann")))
-    later = await code_of(approve(shop.engine, Decision(ticket.id, 1, "root")))
+    own = await code_of(approve(shop.engine, Decision("shop", ticket.id, 1, "chen")))
+    sender = await code_of(approve(shop.engine, Decision("shop", ticket.id, 1, "ann")))
+    later = await code_of(approve(shop.engine, Decision("shop", ticket.id, 1, "root")))
 
     assert (own, sender, later) == ("own_ticket", "own_ticket", "not_your_turn")
     desks = {(desk.login, desk.view) for desk in await AuditDesk.all()}
@@ -155,12 +155,12 @@ async def test_a_rejected_send_is_changed_and_submitted_again_and_goes_out_chang
     await shop.knows(person("ann", app=["rid-ann"]))
     message = await shop.sends(BROADCAST, owner="ann")
     ticket = await decides(shop, message, "lin")
-    await reject(shop.engine, Decision(ticket.id, ticket.version, "root", "too loud"))
+    await reject(shop.engine, Decision("shop", ticket.id, ticket.version, "root", "too loud"))
     await shop.works()
     assert await state(message) is MessageState.REJECTED
 
     quiet = {"content": {"app": {"platform": "all", "notification": {"alert": "psst"}}}}
-    await resubmit(shop.engine, {"shop": await channel(shop)}, Resubmission(ticket.id, quiet, "ann"))
+    await resubmit(shop.engine, await channel(shop), Resubmission(ticket.id, quiet, "ann"))
     assert (await AuditTicket.get(id=ticket.id)).level == 0
     await decides(shop, message, "chen", "root")
     await shop.works()
@@ -174,12 +174,13 @@ async def test_a_rejected_send_is_changed_and_submitted_again_and_goes_out_chang
 
 async def test_only_what_was_rejected_and_only_ones_own_is_submitted_again(shop: Shop) -> None:
     message = await shop.sends(BROADCAST, owner="ann")
-    ticket, channels = await AuditTicket.get(message_id=message.id), {"shop": await channel(shop)}
+    ticket, own = await AuditTicket.get(message_id=message.id), await channel(shop)
 
-    early = await code_of(resubmit(shop.engine, channels, Resubmission(ticket.id, {})))
-    await reject(shop.engine, Decision(ticket.id, 1, "lin", "no"))
-    stranger = await code_of(resubmit(shop.engine, channels, Resubmission(ticket.id, {}, "chen")))
-    elsewhere = await code_of(resubmit(shop.engine, {}, Resubmission(ticket.id, {})))
+    early = await code_of(resubmit(shop.engine, own, Resubmission(ticket.id, {})))
+    await reject(shop.engine, Decision("shop", ticket.id, 1, "lin", "no"))
+    stranger = await code_of(resubmit(shop.engine, own, Resubmission(ticket.id, {}, "chen")))
+    ops = {**own, "name": "ops"}
+    elsewhere = await code_of(resubmit(shop.engine, ops, Resubmission(ticket.id, {})))
 
     assert (early, stranger, elsewhere) == ("not_rejected", "unknown_ticket", "unknown_ticket")
 
@@ -188,7 +189,7 @@ async def test_a_rejection_says_why(shop: Shop) -> None:
     message = await shop.sends(BROADCAST, owner="ann")
     ticket = await AuditTicket.get(message_id=message.id)
 
-    assert await code_of(reject(shop.engine, Decision(ticket.id, 1, "lin", " "))) == "comment_required"
+    assert await code_of(reject(shop.engine, Decision("shop", ticket.id, 1, "lin", " "))) == "comment_required"
 
 
 async def test_who_saw_another_version_decides_nothing(shop: Shop) -> None:
@@ -196,7 +197,7 @@ async def test_who_saw_another_version_decides_nothing(shop: Shop) -> None:
     ticket = await AuditTicket.get(message_id=message.id)
     await update(shop.engine, await channel(shop), message.id, {"send_no": "8"})
 
-    assert await code_of(approve(shop.engine, Decision(ticket.id, 1, "lin"))) == "ticket_changed"
+    assert await code_of(approve(shop.engine, Decision("shop", ticket.id, 1, "lin"))) == "ticket_changed"
     assert (await decides(shop, message, "lin")).level == 1
 
 
@@ -218,7 +219,7 @@ async def test_a_scheduled_send_that_is_not_approved_in_time_fails_and_says_so(s
     message = await shop.sends(BROADCAST, owner="ann", send_at=shop.time() + HOUR)
     ticket = await decides(shop, message, "lin")
     shop.time.passes(HOUR)
-    late = await code_of(approve(shop.engine, Decision(ticket.id, ticket.version, "root")))
+    late = await code_of(approve(shop.engine, Decision("shop", ticket.id, ticket.version, "root")))
 
     await shop.works()
 
@@ -238,8 +239,8 @@ async def test_a_member_who_is_declared_no_more_decides_no_more(shop: Shop) -> N
     shop.engine.snapshots.look_again()
     ticket = await AuditTicket.get(message_id=message.id)
 
-    assert await code_of(approve(shop.engine, Decision(ticket.id, 1, "chen"))) == "not_a_reviewer"
-    assert await code_of(approve(shop.engine, Decision(ticket.id, 1, "cho"))) == "not_your_turn"
+    assert await code_of(approve(shop.engine, Decision("shop", ticket.id, 1, "chen"))) == "not_a_reviewer"
+    assert await code_of(approve(shop.engine, Decision("shop", ticket.id, 1, "cho"))) == "not_your_turn"
 
 
 async def test_what_is_called_off_leaves_the_desks(shop: Shop) -> None:
@@ -259,7 +260,7 @@ async def test_what_waits_for_a_review_is_not_deleted_and_what_was_rejected_goes
     message = await shop.sends(BROADCAST, owner="ann")
     ticket = await AuditTicket.get(message_id=message.id)
     early = await code_of(delete(shop.engine, await channel(shop), message.id))
-    await reject(shop.engine, Decision(ticket.id, 1, "lin", "no"))
+    await reject(shop.engine, Decision("shop", ticket.id, 1, "lin", "no"))
 
     await delete(shop.engine, await channel(shop), message.id)
     while await expire(shop.engine):
@@ -323,9 +324,9 @@ async def test_two_who_approve_at_once_pass_one_level(shop: Shop) -> None:
     ticket = await AuditTicket.get(message_id=message.id)
     async with running(shop.engine.settings, shop.time) as other:
         found = await asyncio.gather(
-            approve(shop.engine, Decision(ticket.id, 1, "lin")),
-            approve(other, Decision(ticket.id, 1, "chen")),
-            approve(shop.engine, Decision(ticket.id, 1, "lin")),
+            approve(shop.engine, Decision("shop", ticket.id, 1, "lin")),
+            approve(other, Decision("shop", ticket.id, 1, "chen")),
+            approve(shop.engine, Decision("shop", ticket.id, 1, "lin")),
             return_exceptions=True,
         )
 
@@ -348,7 +349,7 @@ async def test_an_approval_and_its_time_that_come_at_once_send_it_or_fail_it(sho
 
     await asyncio.gather(
         late(),
-        *(approve(shop.engine, Decision(ticket.id, ticket.version, "root")) for ticket in tickets),
+        *(approve(shop.engine, Decision("shop", ticket.id, ticket.version, "root")) for ticket in tickets),
         return_exceptions=True,
     )
     await shop.works()

@@ -3,7 +3,6 @@
 A message is locked before its ticket, by everybody who moves either.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -24,6 +23,8 @@ from ums.vocabulary import MessageState, Priority
 class Decision(NamedTuple):
     """What a Member says to a ticket."""
 
+    channel: str
+    """Of which the ticket is, by name."""
     ticket: int
     seen: int
     """The version of the ticket that he saw."""
@@ -73,20 +74,21 @@ class Resubmission(NamedTuple):
     """Of the Member who does; empty: the Channel's own system."""
 
 
-async def resubmit(engine: Engine, channels: Mapping[str, Body], given: Resubmission) -> Message:
-    """The changed message, at the first level of its ticket again; raises CallerRefused.
+async def resubmit(engine: Engine, channel: Body, given: Resubmission) -> AuditTicket:
+    """The ticket, at its first level again, its message changed; raises CallerRefused.
 
-    `channels` are those, by name, that the caller may speak for. A Member must have submitted it or answer for it.
+    A Member must have submitted it or answer for it.
     """
-    ticket = await AuditTicket.get_or_none(id=given.ticket)
-    if ticket is None or ticket.channel not in channels or not _is_own(ticket, given.login):
+    ticket = await AuditTicket.get_or_none(id=given.ticket, channel=channel["name"])
+    if ticket is None or not _is_own(ticket, given.login):
         raise _unknown(given.ticket)
     if ticket.message_id is None:
         message = f"ticket {ticket.id} is about {ticket.kind} {ticket.name}; declare it otherwise and apply it again"
         raise _refused("ticket", "declared", message)
     if ticket.state != tickets.TicketState.REJECTED.value:
         raise _refused("ticket", "not_rejected", f"ticket {ticket.id} is {ticket.state}; only what was rejected can be")
-    return await update(engine, channels[ticket.channel], ticket.message_id, given.changes, given.login)
+    await update(engine, channel, ticket.message_id, given.changes, given.login)
+    return await AuditTicket.get(id=ticket.id)
 
 
 def _is_own(ticket: AuditTicket, login: str) -> bool:
@@ -95,7 +97,7 @@ def _is_own(ticket: AuditTicket, login: str) -> bool:
 
 async def _held(tx: BaseDBAsyncClient, decision: Decision, newest: Snapshot) -> tuple[AuditTicket, Message | None]:
     """The ticket, which this Member may decide about, and its message, both locked."""
-    found = await AuditTicket.get_or_none(id=decision.ticket, using_db=tx)
+    found = await AuditTicket.get_or_none(id=decision.ticket, channel=decision.channel, using_db=tx)
     if found is None:
         raise _unknown(decision.ticket)
     message = None
@@ -104,7 +106,7 @@ async def _held(tx: BaseDBAsyncClient, decision: Decision, newest: Snapshot) -> 
         message = await Message.get_or_none(id=found.message_id, deleted_at=None, using_db=tx)
     await fetch(tx, "SELECT id FROM audit_ticket WHERE id = $1 FOR UPDATE", found.id)
     ticket = await AuditTicket.get(id=found.id, using_db=tx)
-    if not is_visible(ticket, decision.login, newest) or (message is None and found.message_id is not None):
+    if message is None and found.message_id is not None:
         raise _unknown(decision.ticket)
     if problem := rules.refusal(as_rules_see_it(ticket, newest), decision.login, decision.seen):
         raise CallerRefused([problem])
@@ -115,12 +117,6 @@ def as_rules_see_it(ticket: AuditTicket, newest: Snapshot) -> rules.Ticket:
     """For what is decided about it: whose turn it is, and who may not."""
     may = reviewers(newest, ticket.channel)
     return rules.Ticket(ticket.id, tickets.review_of(ticket), ticket.level, ticket.state, ticket.version, may)
-
-
-def is_visible(ticket: AuditTicket, login: str, newest: Snapshot) -> bool:
-    """Whether a Member may know of it: who is named in it, whose own it is, and who reviews in its Channel."""
-    named = {one for level in ticket.levels for one in level}
-    return login in named | tickets.review_of(ticket).own | reviewers(newest, ticket.channel)
 
 
 async def _take_effect(
@@ -154,7 +150,7 @@ def _in_time(message: Message, now: int) -> None:
 
 
 def _unknown(ticket: int) -> CallerRefused:
-    return _refused("ticket", "unknown_ticket", f"there is no ticket {ticket} that is yours to see")
+    return _refused("ticket", "unknown_ticket", f"this Channel has no ticket {ticket}")
 
 
 def _refused(path: str, code: str, words: str) -> CallerRefused:
