@@ -7,18 +7,20 @@ How to connect (credentials), who calls the API and what was switched at run tim
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import orjson
 
+from ums import keeping
 from ums.database import Rows, connection, fetch
-from ums.errors import SecretMissing
-from ums.platforms import PLATFORMS
-from ums.providers import providers
+from ums.kept import KeptObjects
+from ums.named import Names
+from ums.named import channel_type as channel_type
+from ums.paths import ABSENT, value_at, with_value
 from ums.sensitive import WordSearches
 from ums.settings import SecretRef, Settings, unseal
-from ums.vocabulary import ChannelType, Clock
+from ums.vocabulary import Clock
 
 Body = Mapping[str, Any]
 Key = tuple[str, str]
@@ -50,6 +52,8 @@ class Snapshot:
     sealed: Mapping[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     """Secrets that UMS made, still encrypted, by kind, name and path."""
     drift: tuple[Drift, ...] = ()
+    kept: KeptObjects = field(default_factory=KeptObjects, repr=False, compare=False)
+    """What providers keep of it, as far as is known."""
     searches: WordSearches = field(default_factory=WordSearches, repr=False, compare=False)
     """For sensitive words; all snapshots of a process share them."""
     _invalid: dict[str, Mapping[Key, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -97,11 +101,23 @@ class Snapshot:
         return "; ".join(reasons)
 
     def invalid(self, channel: str) -> Mapping[Key, str]:
-        """The SendPolicies and Templates of a Channel, by name, that cannot be used now, and why."""
+        """What of a Channel's own, by name, cannot be used now, and why: policies, templates, what providers keep."""
         if channel not in self._invalid:
-            policies = self._owned(channel, "SendPolicy", _policy_invalid)
-            self._invalid[channel] = policies | self._owned(channel, "Template", _template_invalid)
+            found = [self._owned(channel, kind, judge) for kind, judge in _JUDGES.items()]
+            self._invalid[channel] = {key: reason for judged in found for key, reason in judged.items()}
         return self._invalid[channel]
+
+    def names(self, channel: str) -> Names:
+        """What content of a Channel, by name, may name."""
+        return Names(self.bodies, self.kept, channel)
+
+    def reaching(self, channel: str) -> dict[str, list[str]]:
+        """The DeliveryChannels that a Channel, by name, may send through now, by type of content."""
+        body, found = self.all("Channel").get(channel), dict[str, list[str]]()
+        for code in self.granted(body) if body else ():
+            if declared := self.delivery_channel(code):
+                found.setdefault(channel_type(declared).value, []).append(code)
+        return found
 
     def _owned(self, channel: str, kind: str, judge: "_Judge") -> dict[Key, str]:
         judged = (
@@ -118,25 +134,6 @@ class Snapshot:
             return unseal(settings, self.sealed[kind, name, path])
         return settings.resolve(SecretRef.of(reference))
 
-    def missing_secrets(self, settings: Settings) -> list[str]:
-        """Whose secrets this process has not got, and what to set; a line each."""
-        references = [
-            ("Channel", name, "masterSecret", body["masterSecret"]) for name, body in self.all("Channel").items()
-        ]
-        for name, body in self.all("DeliveryChannel").items():
-            references += [("DeliveryChannel", name, f"credentials.{key}", v) for key, v in body["credentials"].items()]
-        lines = []
-        for kind, name, path, reference in references:
-            if isinstance(reference, Mapping) and reference.keys() in _REFERENCES:
-                try:
-                    settings.resolve(SecretRef.of(reference))
-                except SecretMissing as missing:
-                    lines.append(f"{kind}/{name} {path}: {missing}")
-        return lines
-
-
-_REFERENCES = ({"env"}, {"file"})
-"""Keys of a reference to a secret outside the database."""
 
 _Judge = Callable[[Snapshot, str, Body], str]
 """Why a body of a Channel, by name, is of no use now; empty when it is."""
@@ -147,18 +144,26 @@ def _policy_invalid(snapshot: Snapshot, channel: str, policy: Body) -> str:
 
 
 def _template_invalid(snapshot: Snapshot, channel: str, template: Body) -> str:
-    body = snapshot.all("Channel").get(channel)
-    declared = snapshot.all("DeliveryChannel")
-    usable = snapshot.granted(body) if body else []
-    types = {channel_type(declared[code]).value for code in usable if code in declared}
-    missing = [kind for kind in template["content"] if kind not in types]
-    return f"Channel {channel} has no enabled DeliveryChannel for its content: {', '.join(missing)}" if missing else ""
+    reach = snapshot.reaching(channel)
+    missing = [kind for kind in template["content"] if kind not in reach]
+    flaws = [flaw.message for flaw in snapshot.names(channel).flaws(template["content"], reach) if not missing]
+    return _NOWHERE.format(channel, ", ".join(missing)) if missing else "; ".join(flaws)
 
 
-def channel_type(delivery_channel: Body) -> ChannelType:
-    """What kind of address a DeliveryChannel reaches."""
-    name = delivery_channel["platform"]
-    return PLATFORMS[name].type if name in PLATFORMS else providers()[name].type
+_NOWHERE = "Channel {} has no enabled DeliveryChannel for its content: {}"
+
+
+def _object_invalid(kind: str, snapshot: Snapshot, channel: str, body: Body) -> str:
+    elsewhere = snapshot.unusable(channel, [body["deliveryChannel"]])
+    return elsewhere or snapshot.kept.unusable(kind, f"{channel}/{body['name']}", body)
+
+
+_JUDGES: Mapping[str, _Judge] = {
+    "SendPolicy": _policy_invalid,
+    "Template": _template_invalid,
+    "ProviderTemplate": partial(_object_invalid, "ProviderTemplate"),
+    "Signature": partial(_object_invalid, "Signature"),
+}
 
 
 Switched = tuple[str, str, str, Any]
@@ -173,6 +178,7 @@ class Snapshots:
         self._newest = self._declared = Snapshot()
         """With what was switched at run time, and without."""
         self._seen: Rows = []
+        self._seen_kept: Rows = []
         self._looked_at = -_NOTICE_AFTER
         self._older: OrderedDict[int, Snapshot] = OrderedDict()
 
@@ -196,7 +202,11 @@ class Snapshots:
         self._looked_at = -_NOTICE_AFTER
 
     async def _look(self) -> None:
-        found = await fetch(connection(), _MARKS)
+        found, kept = await fetch(connection(), _MARKS), await keeping.marks(connection())
+        if kept != self._seen_kept:
+            read_again = await keeping.read()
+            self._declared, self._newest = (replace(s, kept=read_again) for s in (self._declared, self._newest))
+            self._seen_kept = kept
         if found == self._seen:
             return
         if found[0]["number"] != self._declared.revision:
@@ -250,9 +260,8 @@ async def read(revision: int, near: Snapshot | None = None) -> Snapshot:
         else:
             bodies[kind][row["name"]] = body
     ordered = {kind: dict(sorted(named.items())) for kind, named in bodies.items()}
-    return Snapshot(
-        revision, dict(sorted((dict(near.bodies) | ordered).items())), await _sealed(), searches=near.searches
-    )
+    whole = dict(sorted((dict(near.bodies) | ordered).items()))
+    return Snapshot(revision, whole, await _sealed(), kept=near.kept, searches=near.searches)
 
 
 async def _sealed() -> dict[tuple[str, str, str], str]:
@@ -271,26 +280,3 @@ def switched(declared: Snapshot, overrides: Sequence[Switched]) -> Snapshot:
             bodies[kind][name] = with_value(body, path.split("."), value)
             drift.append(Drift(kind, name, path, was, value))
     return replace(declared, bodies=bodies, drift=tuple(drift)) if drift else declared
-
-
-ABSENT = object()
-
-
-def value_at(body: Any, path: str) -> Any:
-    """What stands at the path of an Override; ABSENT where nothing does."""
-    for part in path.split("."):
-        if isinstance(body, list):
-            body = next((item for item in body if isinstance(item, Mapping) and item.get("name") == part), ABSENT)
-        else:
-            body = body.get(part, ABSENT) if isinstance(body, Mapping) else ABSENT
-    return body
-
-
-def with_value(body: Any, path: Sequence[str], value: Any) -> Any:
-    """`body` with `value` at a path that is there; the original stays as it was."""
-    if not path:
-        return value
-    part, *rest = path
-    if isinstance(body, list):
-        return [with_value(item, rest, value) if item.get("name") == part else item for item in body]
-    return {**body, part: with_value(body[part], rest, value)}

@@ -132,6 +132,25 @@ class Reason(Enum):
     UNKNOWN = "unknown"
 
 
+class ObjectState(Enum):
+    """Whether a template or a signature is still at its provider."""
+
+    NORMAL = "normal"
+    """It was there when the provider was last asked."""
+    INVALID = "invalid"
+    """The provider says that there is none (any more)."""
+    UNKNOWN = "unknown"
+    """The DeliveryChannel belongs to another account by now, and that has none of this id."""
+
+
+class Review(Enum):
+    """What a provider's reviewers say of a template or a signature."""
+
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 class MessageState(Enum):
     """Where a message as a whole stands."""
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.api.conftest import Api
 from tests.api.test_sending import CONTENT, SEND, TO_ANN
+from ums.cli.welcome import missing_secrets
 from ums.settings import Settings
 
 MESSAGE = "query ($id: ID!) { message(id: $id) { id } }"
@@ -110,6 +111,6 @@ async def test_the_operator_is_told_which_secrets_are_missing(api: Api) -> None:
 
     assert (
         "Channel/shop masterSecret: secret not found: environment variable SHOP_MASTER_SECRET is not set; "
-        "set it for this process, or change the reference" in snapshot.missing_secrets(real)
+        "set it for this process, or change the reference" in missing_secrets(snapshot, real)
     )
-    assert snapshot.missing_secrets(api.engine.settings) == []
+    assert missing_secrets(snapshot, api.engine.settings) == []

@@ -16,6 +16,7 @@ from ums.reconcile.effects import Caused, perform
 from ums.reconcile.history import history, shown
 from ums.reconcile.kinds import Body
 from ums.settings import Settings
+from ums.vocabulary import Clock
 
 STARTED = 1_700_000_000_000
 
@@ -27,7 +28,7 @@ class Elsewhere:
         self.told: list[tuple[str, Any]] = []
         self.down = ""
 
-    async def tell(self, _: Settings, name: str, body: Body | None) -> None:
+    async def tell(self, _: Settings, __: Clock, name: str, body: Body | None) -> None:
         if self.down:
             raise UmsError(self.down)
         self.told.append((name, body and body["title"]))

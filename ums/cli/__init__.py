@@ -13,6 +13,7 @@ from ums.cli import members as members
 from ums.cli import numbers as numbers
 from ums.cli import people as people
 from ums.cli import previewing as previewing
+from ums.cli import provider_templates as provider_templates
 from ums.cli import rehearse as rehearse
 from ums.cli import revisions as revisions
 from ums.cli import secrets as secrets

@@ -21,6 +21,7 @@ from ums.database.upgrade import upgrade
 from ums.masking import masked_words
 from ums.messaging.engine import Engine
 from ums.messaging.worker import work
+from ums.provider_templates.keep import keep_templates
 from ums.reconcile import reconcile
 from ums.sandbox import sandbox
 from ums.sandbox.script import Script
@@ -78,7 +79,7 @@ def worker(
 ) -> None:
     """Deliver what is due; on SIGTERM or Ctrl-C finish what is in flight, and go."""
     log_to_terminal()
-    asyncio.run(work(installation(), system_clock, _lanes(lane), capacity))
+    asyncio.run(work(installation(), system_clock, _lanes(lane), capacity, [keep_templates]))
 
 
 def _lanes(named: str) -> list[Priority]:

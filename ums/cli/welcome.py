@@ -2,8 +2,10 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from ums.errors import SecretMissing
 from ums.settings import SecretRef, Settings
 from ums.snapshot import Body, Snapshot
 from ums.vocabulary import SandboxAddress
@@ -16,7 +18,7 @@ _FOLLOW = "query ($id: ID!) { message(id: $id) { state users { planned sent deli
 
 
 def welcome(settings: Settings, snapshot: Snapshot) -> str:
-    lines = [f"warning: {line}" for line in snapshot.missing_secrets(settings)]
+    lines = [f"warning: {line}" for line in missing_secrets(snapshot, settings)]
     lines += [
         f"GraphQL     {settings.public_url}/graphql   (in a browser: an editor for queries)",
         f"health      {settings.public_url}/healthz   {settings.public_url}/readyz",
@@ -55,3 +57,20 @@ def _password(settings: Settings, channel: Body) -> str:
     if reference.env:
         return f'"${reference.env}"'
     return f'"$(cat {settings.path(reference.file)})"' if reference.file else '"<the Master Secret>"'
+
+
+def missing_secrets(snapshot: Snapshot, settings: Settings) -> list[str]:
+    """Whose secrets this process has not got, and what to set; a line each."""
+    references = [
+        ("Channel", name, "masterSecret", body["masterSecret"]) for name, body in snapshot.all("Channel").items()
+    ]
+    for name, body in snapshot.all("DeliveryChannel").items():
+        references += [("DeliveryChannel", name, f"credentials.{key}", v) for key, v in body["credentials"].items()]
+    lines = []
+    for kind, name, path, reference in references:
+        if isinstance(reference, Mapping) and reference.keys() in ({"env"}, {"file"}):
+            try:
+                settings.resolve(SecretRef.of(reference))
+            except SecretMissing as missing:
+                lines.append(f"{kind}/{name} {path}: {missing}")
+    return lines

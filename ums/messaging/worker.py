@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 
@@ -20,16 +20,22 @@ from ums.vocabulary import Clock, Priority
 log = structlog.get_logger()
 
 
-async def work(settings: Settings, clock: Clock, lanes: Sequence[Priority], capacity: int) -> None:
+Beside = Callable[[Engine], Coroutine[None, None, None]]
+"""What goes on beside delivering until `engine.stopping` is set."""
+
+
+async def work(
+    settings: Settings, clock: Clock, lanes: Sequence[Priority], capacity: int, beside: Sequence[Beside] = ()
+) -> None:
     """Deliver what is due in these lanes until SIGTERM or SIGINT; then finish what is in flight and go."""
     async with running(settings, clock, capacity=capacity) as engine:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, engine.stopping.set)
-        await serve(engine, lanes)
+        await serve(engine, lanes, beside)
 
 
-async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> None:
+async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority), beside: Sequence[Beside] = ()) -> None:
     """Answer wake-ups and look for due work until `engine.stopping` is set."""
 
     async def answer(lane: Priority) -> None:
@@ -56,7 +62,7 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority)) -> 
         keep_importing(engine.snapshots, engine.clock, engine.stopping),
         keep_nights(engine),
     )
-    rounds = [asyncio.create_task(each) for each in loops]
+    rounds = [asyncio.create_task(each) for each in (*loops, *(loop(engine) for loop in beside))]
     try:
         while not engine.stopping.is_set():
             await asyncio.wait(rounds, timeout=1)

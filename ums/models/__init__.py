@@ -17,7 +17,8 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Authorization", "Batch",
     "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
-    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Material", "MaterialPart", "MemberToken", "Message",
-    "Night", "Override", "PeopleList", "ProviderToken", "Recipient", "Resource", "ResourceVersion", "Revision",
-    "SegmentSize", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
+    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart", "MemberToken",
+    "Message", "Night", "Override", "PeopleList", "ProviderObject", "ProviderToken", "Recipient", "Resource",
+    "ResourceVersion", "Revision", "SegmentSize", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
+    "WatchStatus",
 ]  # fmt: skip

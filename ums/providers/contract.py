@@ -4,6 +4,7 @@ A provider knows no table, no queue and no other provider; it is handed an `Acco
 """
 
 import asyncio
+import hashlib
 import time
 from abc import ABC, abstractmethod
 from base64 import encodebytes
@@ -14,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
 
+from ums.providers.keeper import Keeper, Reviewed
 from ums.vocabulary import ChannelType, Proof, Reason, SandboxAddress, State
 
 
@@ -101,6 +103,12 @@ class Account:
     """Where to go instead of the real provider."""
     tokens: Tokens = field(default_factory=OwnTokens, repr=False)
     tokens_of: TokensOf = field(default=lambda _, __: OwnTokens(), repr=False)
+
+    @property
+    def identity(self) -> str:
+        """What tells this account from another one, whatever its secret: SHA-256 of its public name, hex."""
+        name = self.credentials.get("appKey") or self.credentials.get("appId") or ""
+        return hashlib.sha256(str(name).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -213,7 +221,7 @@ class Receipt:
     words: str = ""
 
 
-class Provider(ABC):
+class Provider(Keeper):
     """A connection to one platform for one DeliveryChannel."""
 
     platform: ClassVar[str]
@@ -289,5 +297,9 @@ class Provider(ABC):
         """
         raise NotImplementedError(f"{self.platform} gives out no token that could be lent")
 
-    async def close(self) -> None:  # noqa: B027 - most providers hold nothing of their own
+    def reviews(self, report: Report) -> list[Reviewed]:  # noqa: ARG002  # asked of platforms that post some
+        """Read what a reviewer decided, where that is what arrived at the door; raises as `receipts` does."""
+        return []
+
+    async def close(self) -> None:
         """Let go of pooled connections of its own; the HTTP session is not its own."""

@@ -9,7 +9,7 @@ from tortoise.fields.data import JSON_DUMPS
 
 from ums.database import execute, is_sqlite, rows, transaction
 from ums.errors import PlanStale, UmsError
-from ums.models import Override, Resource, ResourceVersion, Revision, StoredSecret
+from ums.models import Making, Override, Resource, ResourceVersion, Revision, StoredSecret
 from ums.reconcile.change import Change, fingerprint
 from ums.reconcile.current import latest
 from ums.reconcile.effects import intend
@@ -58,6 +58,8 @@ async def apply(
         await keep_members(connection, plan.changes)
         await _write_secrets(plan, sealed)
         await _write_overrides(plan)
+        for moved_one in (one for one in plan.changes if one.moved_from):
+            await Making.filter(kind=moved_one.kind, name=moved_one.moved_from).update(name=moved_one.name)
         await intend(plan, clock())
         moved = {f"{one.kind}/{one.name}": one.moved_from for one in plan.changes if one.moved_from}
         await Revision.create(

@@ -24,7 +24,12 @@ MOST_ATTEMPTS = 12
 _FIRST_PAUSE, _LONGEST_PAUSE = 5_000, 2 * 3_600_000
 _LEASE = 60_000  # ms that another process leaves an effect alone that somebody is doing
 
-Do = Callable[[Settings, str, Body | None], Awaitable[None]]
+
+class EffectStuck(UmsError):
+    """The operator must act: trying again is of no use, and the message says what is."""
+
+
+Do = Callable[[Settings, Clock, str, Body | None], Awaitable[None]]
 """Given the name and the body that the effect's revision wrote; raises UmsError or OSError to be tried again."""
 
 
@@ -56,7 +61,8 @@ async def intend(plan: Plan, now: int) -> None:
 
 async def perform(settings: Settings, clock: Clock) -> int:
     """Do what is due; the number of effects that are still to be done."""
-    for effect in await Effect.filter(status=PENDING, next_at__lte=clock()).order_by("id"):
+    due = Effect.filter(status=PENDING, next_at__not_isnull=True, next_at__lte=clock())
+    for effect in await due.order_by("id"):
         if effect.what in EFFECTS and await _claim(effect, clock()):
             await _perform(settings, effect, clock)
     return await Effect.filter(status=PENDING).count()
@@ -76,18 +82,31 @@ async def _perform(settings: Settings, effect: Effect, clock: Clock) -> None:
     written = await ResourceVersion.get(kind=effect.kind, name=effect.name, revision=effect.revision)
     attempts = effect.attempts + 1
     try:
-        await EFFECTS[effect.what].do(settings, effect.name, written.body)
+        await EFFECTS[effect.what].do(settings, clock, effect.name, written.body)
     except (UmsError, OSError) as error:
-        await _try_again(effect, attempts, str(error), clock())
+        over = attempts >= MOST_ATTEMPTS or isinstance(error, EffectStuck)
+        await _failed(effect, attempts, str(error), None if over else clock() + _pause(attempts))
     else:
         mine = Effect.filter(id=effect.id, status=PENDING)
         await mine.update(status=DONE, attempts=attempts, last_error="", next_at=None)
 
 
-async def _try_again(effect: Effect, attempts: int, error: str, now: int) -> None:
-    over = attempts >= MOST_ATTEMPTS
-    pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
+async def redo(kind: str, name: str, now: int) -> int:
+    """Do the newest effects of an object once more, whatever became of them; how many there are."""
+    newest = await Effect.filter(kind=kind, name=name).order_by("-revision").first()
+    if newest is None:
+        return 0
+    again = Effect.filter(kind=kind, name=name, revision=newest.revision)
+    return int(await again.update(status=PENDING, attempts=0, next_at=now))
+
+
+def _pause(attempts: int) -> int:
+    return min(_FIRST_PAUSE << (attempts - 1), _LONGEST_PAUSE)
+
+
+async def _failed(effect: Effect, attempts: int, error: str, next_at: int | None) -> None:
+    """This time, or for good when it is not to be tried again."""
     log.warning("effect_failed", what=effect.what, kind=effect.kind, name=effect.name, attempts=attempts, error=error)
     await Effect.filter(id=effect.id, status=PENDING).update(
-        status=FAILED if over else PENDING, attempts=attempts, last_error=error, next_at=None if over else now + pause
+        status=PENDING if next_at else FAILED, attempts=attempts, last_error=error, next_at=next_at
     )

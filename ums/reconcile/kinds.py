@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.documents import Path
+from ums.named import FIELDS
 from ums.reconcile import canonical, rules, rules_channel, rules_lists, rules_policy, rules_template, rules_words
 from ums.reconcile.lists import MEMBERS, WORDS, Columns
 from ums.reconcile.rules import Rule, Together
@@ -28,12 +29,14 @@ class Reference:
     kind: str
     path: Path
     own: bool = False
-    """Of the Channel that the body is, which names its own things briefly; they may stand further down the list."""
+    """Of the Channel that the body is, or that owns it: it names its own things briefly, and a Channel even those that
+    stand further down the list."""
 
     def names(self, body: Body) -> Iterator[tuple[Path, str]]:
         """Each identity that is named there, and where."""
         found = _select(body, self.path)
-        return ((path, f"{body['name']}/{name}") for path, name in found) if self.own else found
+        owner = body.get("channel", body.get("name"))
+        return ((path, f"{owner}/{name}") for path, name in found) if self.own else found
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,16 @@ KINDS = (
         "Template",
         schema="template",
         owned=True,
-        references=(_OWNER,),
-        rules=(rules_template.variables_declared, rules_template.variables_used, rules_template.values_fit),
+        references=(
+            _OWNER,
+            *(Reference(field.kind, ("content", field.type.value, field.by_name), own=True) for field in FIELDS),
+        ),
+        rules=(
+            rules_template.variables_declared,
+            rules_template.variables_used,
+            rules_template.values_fit,
+            rules_template.named_of_type,
+        ),
         warnings=(rules_template.content_reaches,),
         together=(rules_words.templates_clean,),
     ),

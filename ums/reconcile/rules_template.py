@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ums.documents import Path
+from ums.named import FIELDS
 from ums.reconcile.rules import Bodies, Body, Breach, platform
 from ums.schemas import did_you_mean
 from ums.variables import misfit
@@ -48,6 +49,21 @@ def content_reaches(template: Body, bodies: Bodies) -> Iterator[Breach]:
         if kind not in types and None not in found:
             message = f"Channel {template['channel']} is granted no DeliveryChannel of type {kind}: nobody gets this"
             yield ("content", kind), message
+
+
+def named_of_type(template: Body, bodies: Bodies) -> Iterator[Breach]:
+    """What a provider keeps is of use in content of its own type."""
+    for field in FIELDS:
+        content = template["content"].get(field.type.value, {})
+        name = content.get(field.by_name)
+        if name and field.by_id in content:
+            yield ("content", field.type.value, field.by_id), f"{field.by_name} stands there too; remove one of them"
+        declared = bodies.get((field.kind, f"{template['channel']}/{name}"))
+        found = platform(bodies, declared["deliveryChannel"]) if declared else None
+        if declared and found and found.type is not field.type:
+            path = ("content", field.type.value, field.by_name)
+            message = f"{field.kind} {name} is kept on {declared['deliveryChannel']}, which is for {found.type.value}"
+            yield path, f"{message}; name one of a DeliveryChannel for {field.type.value}"
 
 
 def _placeholders(value: Any, at: Path) -> Iterator[tuple[Path, str]]:

@@ -98,7 +98,7 @@ def _references(one: Declared, known: Mapping[Key, Declared]) -> Iterator[Proble
     for reference in one.kind.references:
         for path, name in reference.names(one.body):
             if (reference.kind, name) not in known:
-                prefix = f"{one.key[1]}/" if reference.own else ""
+                prefix = f"{one.body.get('channel', one.key[1])}/" if reference.own else ""
                 others = [other for kind, other in known if kind == reference.kind and other.startswith(prefix)]
                 near = did_you_mean(name.removeprefix(prefix), [other.removeprefix(prefix) for other in others])
                 message = f"{reference.kind} {name.removeprefix(prefix)!r} is not declared{near}"

@@ -35,6 +35,8 @@ class Sandbox:
 
     address: SandboxAddress
     stages: Mapping[str, Stage]
+    actors: Mapping[str, StandIn]
+    """The stand-ins themselves, by platform."""
 
     def play(self, platform: str, script: Script) -> None:
         """Make a stand-in behave like this from now on."""
@@ -79,7 +81,7 @@ async def sandbox(
         await runner.setup()
         running.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, address.host, address.port).start()
-        yield Sandbox(address, stages)
+        yield Sandbox(address, stages, {actor.platform: actor for actor in actors})
 
 
 def free_address(host: str = "127.0.0.1") -> SandboxAddress:

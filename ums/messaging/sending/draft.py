@@ -64,6 +64,7 @@ class Draft:
         request = self._request
         content = self._content()
         steps = self._steps(content)
+        content = self._resolved(content, steps)
         audience = {**self._audience(content), **self._filter()}
         self.review = self._reviewed(audience)
         asked = max(request.send_at or now, now)
@@ -130,6 +131,18 @@ class Draft:
             self._refuse(path, "no_content", "found nothing, expected content for at least one type")
         self._problems += check(self._snapshot, self._channel, content, path)
         return content
+
+    def _resolved(self, content: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """With the provider's id for every template and signature that is named; refused where that is of no use."""
+        names = self._snapshot.names(self._channel["name"])
+        if not self._problems:
+            reach: dict[str, list[str]] = {}
+            for code in dict.fromkeys(code for step in steps for code in step["send"]):
+                reach.setdefault(self._type(code).value, []).append(code)
+            path = "input.body.template" if self._request.template else "input.body.content"
+            for flaw in names.flaws(content, reach):
+                self._refuse(f"{path}.{flaw.path}", "provider_template_unusable", flaw.message)
+        return names.resolved(content)
 
     def _steps(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The steps that the message will take, pinned to it."""

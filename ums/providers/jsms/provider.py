@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -11,8 +11,10 @@ import aiohttp
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
 from ums.providers.exchange import Reply
+from ums.providers.jsms import keeping
 from ums.providers.jsms.api import OUT_OF_FREQUENCY, JsmsApi, error, refusal
 from ums.providers.jsms.receipts import Callbacks, fetched
+from ums.providers.keeper import Kept, ObjectId, Reviewed
 from ums.providers.mobiles import numbered
 from ums.vocabulary import ChannelType, Proof, Reason, State
 
@@ -68,12 +70,15 @@ class Jsms(Provider):
     personal = True
     posts = True
     limits = f"receipts are fetched every {REPORT_SECONDS} seconds; JSMS allows five"
+    keeps = (keeping.TEMPLATE, keeping.SIGNATURE)
+    makes = True
 
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
         credentials = account.credentials
         self._api = JsmsApi(account, session)
         self._callbacks = Callbacks(credentials["appKey"], credentials["masterSecret"])
+        self._keeping = keeping.Keeping(account, session)
         self._not_before = 0.0
         if credentials.get("receipts") == "poll":
             self.collected_every = REPORT_SECONDS
@@ -91,6 +96,21 @@ class Jsms(Provider):
     def receipts(self, report: Report) -> list[Receipt]:
         """Read what JSMS posts: https://docs.jiguang.cn/jsms/server/callback"""
         return self._callbacks.receipts(report)
+
+    def reviews(self, report: Report) -> list[Reviewed]:
+        return keeping.reviewed(*self._callbacks.opened(report))
+
+    async def kept(self, known: Sequence[ObjectId]) -> list[Kept]:
+        return await self._keeping.kept(known)
+
+    async def make(self, kind: str, declared: Mapping[str, Any]) -> str:
+        return await self._keeping.make(kind, declared)
+
+    async def edit(self, made: ObjectId, declared: Mapping[str, Any]) -> None:
+        await self._keeping.edit(made, declared)
+
+    async def discard(self, made: ObjectId) -> None:
+        await self._keeping.discard(made)
 
     async def collect(self) -> list[Receipt]:
         """At most 500 reports, each of which JSMS hands out once; nothing when asked again too soon.

@@ -47,17 +47,19 @@ class Callbacks:
         self._seen: dict[str, bytes] = {}
 
     def receipts(self, report: Report) -> list[Receipt]:
-        """Read a form of `nonce`, `timestamp`, `signature`, `type` and `data`; only SMS_REPORT tells of deliveries.
+        """What tells of deliveries, which is SMS_REPORT; raises Unauthorized or CallerRefused."""
+        kind, data = self.opened(report)
+        return [_posted(data)] if kind == "SMS_REPORT" else []
 
-        Raises Unauthorized or CallerRefused.
-        """
+    def opened(self, report: Report) -> tuple[str, str]:
+        """The `type` and `data` of a form with `nonce`, `timestamp` and `signature`; raises Unauthorized."""
         form = dict(parse_qsl(report.body.decode(errors="replace"), keep_blank_values=True))
         nonce, timestamp, signed = (form.get(name, "") for name in ("nonce", "timestamp", "signature"))
         expected = signature(self._key, self._secret, nonce, timestamp)
         if not hmac.compare_digest(signed.encode(), expected.encode()):
             raise Unauthorized("a JSMS receipt without the signature of this app")
         self._admit(timestamp, expected, f"{form.get('type', '')}\n{form.get('data', '')}")
-        return [_posted(form.get("data", ""))] if form.get("type") == "SMS_REPORT" else []
+        return form.get("type", ""), form.get("data", "")
 
     def _admit(self, timestamp: str, signed: str, text: str) -> None:
         """Raises Unauthorized when the signature is too old, or was seen with another text."""

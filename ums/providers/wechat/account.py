@@ -1,13 +1,14 @@
 """What an Official Account and a Mini Program have in common."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import aiohttp
 
 from ums.errors import OutcomeUnknown
 from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target, Token
+from ums.providers.keeper import Kept, ObjectId
 from ums.providers.wechat.api import WechatApi
 from ums.providers.wechat.component import Component
 from ums.providers.wechat.door import Door
@@ -29,6 +30,7 @@ class WechatProvider(Provider):
         f"a call for each person, {AT_ONCE} under way at once; a used-up quota is waited for: a minute's for a minute, "
         "a day's until midnight in China"
     )
+    keeps = ("ProviderTemplate",)
     taken_as: ClassVar[State]
     """What a message is that WeChat has taken."""
 
@@ -87,6 +89,13 @@ class WechatProvider(Provider):
     def notice(self, report: Report) -> Mapping[str, Any]:
         """What WeChat tells the third-party platform: a ticket, or what an administrator did. Raises as `receipts`."""
         return self._door.event(report)
+
+    async def kept(self, known: Sequence[ObjectId]) -> list[Kept]:  # noqa: ARG002  # WeChat lists all there are
+        """All templates of the account; they need no review once they are there."""
+        return [
+            Kept(ObjectId("ProviderTemplate", one.id), {"keywords": one.keys}, one.title, one.content)
+            for one in await self.templates()
+        ]
 
     def greet(self, report: Report) -> str | None:
         return self._door.greet(report)

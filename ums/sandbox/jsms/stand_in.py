@@ -39,7 +39,7 @@ class JsmsStandIn(StandIn):
 
     async def start(self) -> None:
         self._last_id = int(time.time()) * 10_000  # ids go on rising when the sandbox is started again
-        self._reports, self._reviewer = Reports(), Reviewer(self.stage)
+        self._reports, self.reviewer = Reports(), Reviewer(self.stage)
         self._postman = Postman(self.stage.session, self.stage.record, self._seal)
 
     async def stop(self) -> None:
@@ -117,32 +117,32 @@ class JsmsStandIn(StandIn):
         return web.json_response(reports)
 
     async def _create_template(self, request: web.Request, account: Credentials) -> web.Response:
-        return web.json_response(self._reviewer.create_template(account[0], parsed(await request.read())))
+        return web.json_response(self.reviewer.create_template(account[0], parsed(await request.read())))
 
     async def _template(self, request: web.Request, account: Credentials) -> web.Response:
         key, temp_id = account[0], int(request.match_info["id"])
         match request.method:
             case "GET":
-                return web.json_response(self._reviewer.template(key, temp_id))
+                return web.json_response(self.reviewer.template(key, temp_id))
             case "PUT":
-                return web.json_response(self._reviewer.edit_template(key, temp_id, parsed(await request.read())))
+                return web.json_response(self.reviewer.edit_template(key, temp_id, parsed(await request.read())))
             case "DELETE":
-                self._reviewer.delete_template(key, temp_id)
+                self.reviewer.delete_template(key, temp_id)
                 return web.Response()
         raise Refused(405, 50018, "method not supported")
 
     async def _create_sign(self, request: web.Request, account: Credentials) -> web.Response:
-        return web.json_response(self._reviewer.create_sign(account[0], await _parts(request)))
+        return web.json_response(self.reviewer.create_sign(account[0], await _parts(request)))
 
     async def _sign(self, request: web.Request, account: Credentials) -> web.Response:
         key, sign_id = account[0], int(request.match_info["id"])
         match request.method:
             case "GET":
-                return web.json_response(self._reviewer.sign(key, sign_id))
+                return web.json_response(self.reviewer.sign(key, sign_id))
             case "POST":
-                return web.json_response(self._reviewer.edit_sign(key, sign_id, await _parts(request)))
+                return web.json_response(self.reviewer.edit_sign(key, sign_id, await _parts(request)))
             case "DELETE":
-                self._reviewer.delete_sign(key, sign_id)
+                self.reviewer.delete_sign(key, sign_id)
                 return web.Response()
         raise Refused(405, 50018, "method not supported")
 
@@ -152,7 +152,7 @@ class JsmsStandIn(StandIn):
             raise Refused(400, 50005, "missing temp_id")
         if not isinstance(message["temp_id"], int):
             raise Refused(403, 50013, "invalid temp_id")
-        self._reviewer.admit(message["temp_id"])
+        self.reviewer.admit(message["temp_id"])
         return message
 
     def _within_the_rate(self, account: Credentials) -> None:

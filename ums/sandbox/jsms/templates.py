@@ -45,6 +45,10 @@ class Reviewer:
         self._signs: dict[int, Kept] = {}
         self._ids = count(int(time.time()))
 
+    def texts(self) -> dict[int, str]:
+        """The words of every template and signature that is there, by its id."""
+        return {number: kept.text for every in (self._templates, self._signs) for number, kept in every.items()}
+
     def _status(self, kept: Kept) -> int:
         if time.monotonic() - kept.since < REVIEW_SECONDS:
             return PENDING
