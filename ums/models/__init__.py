@@ -11,6 +11,7 @@ from ums.models.imports import ImportProblem, UserImport
 from ums.models.materials import Material, MaterialPart
 from ums.models.members import AuditLogEntry, MemberToken
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
+from ums.models.provider_objects import Making, ProviderObject
 from ums.models.tokens import Authorization, ProviderToken
 from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, Message, Recipient, WaitingReceipt
 

@@ -15,7 +15,7 @@ class ProviderObject(Model):
     provider_id = fields.CharField(128)
     """The provider's own."""
     account = fields.CharField(64, default="")
-    """`Account.identity` of whose it was when it was last there; empty: it was never seen there."""
+    """`identity` of the account whose it was when it was last there; empty: it was never seen there."""
     state = fields.CharField(20)
     """See `vocabulary.ObjectState`."""
     review = fields.CharField(20, default="")

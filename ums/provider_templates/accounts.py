@@ -1,5 +1,6 @@
 """The provider behind a DeliveryChannel, for what is no message."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,3 +29,9 @@ async def account(settings: Settings, clock: Clock, code: str) -> AsyncIterator[
     declared = {row.name: row.body for row in await Resource.filter(kind="DeliveryChannel", name=code)}
     async with connected(settings, clock) as connections:
         yield await reached(connections, Snapshot(bodies={"DeliveryChannel": declared}), code, clock())
+
+
+def identity(provider: Provider) -> str:
+    """What tells its account from another one, whatever the secret: SHA-256 of the account's public name, hex."""
+    credentials = provider.account.credentials
+    return hashlib.sha256(str(credentials.get("appKey") or credentials.get("appId") or "").encode()).hexdigest()

@@ -15,7 +15,7 @@ from ums import keeping
 from ums.database import connection, fetch, transaction
 from ums.errors import OutcomeUnknown, UmsError
 from ums.models import Making, Resource
-from ums.provider_templates.accounts import account
+from ums.provider_templates.accounts import account, identity
 from ums.providers.contract import Provider
 from ums.providers.keeper import Kept, ObjectId
 from ums.reconcile.change import Change
@@ -186,10 +186,10 @@ def _fresh(kind: str, made: str, body: Body) -> tuple[ObjectId, list[Kept]]:
 
 
 async def _write(provider: Provider, named: ObjectId, found: list[Kept], clock: Clock) -> None:
-    code, identity = provider.account.code, provider.account.identity
+    code, account_name = provider.account.code, identity(provider)
     async with transaction() as tx:
         if found:
-            await keeping.found(tx, code, identity, found, clock())
+            await keeping.found(tx, code, account_name, found, clock())
         else:
             await keeping.refused(tx, code, named, keeping.GONE, clock())
 

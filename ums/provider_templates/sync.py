@@ -8,7 +8,7 @@ from ums import keeping
 from ums.database import transaction
 from ums.errors import CallerRefused, Problem
 from ums.models import Making, Resource
-from ums.provider_templates.accounts import account
+from ums.provider_templates.accounts import account, identity
 from ums.provider_templates.make import digest, same_words
 from ums.providers.contract import Provider
 from ums.providers.keeper import Kept, ObjectId
@@ -56,10 +56,10 @@ _ONLY_BY_SENDING = "; one becomes invalid when it refuses a message for that rea
 
 async def write(provider: Provider, told: Sequence[Kept], gone: Sequence[ObjectId], clock: Clock) -> None:
     """These are at the provider, those are not; what one was asked to make and did not answer may be among them."""
-    code, identity = provider.account.code, provider.account.identity
+    code, account_name = provider.account.code, identity(provider)
     async with transaction() as tx:
-        await keeping.found(tx, code, identity, told, clock())
-        await keeping.missing(tx, code, identity, gone, clock())
+        await keeping.found(tx, code, account_name, told, clock())
+        await keeping.missing(tx, code, account_name, gone, clock())
     await _adopt(code, told, clock())
 
 

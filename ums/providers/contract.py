@@ -4,7 +4,6 @@ A provider knows no table, no queue and no other provider; it is handed an `Acco
 """
 
 import asyncio
-import hashlib
 import time
 from abc import ABC, abstractmethod
 from base64 import encodebytes
@@ -103,12 +102,6 @@ class Account:
     """Where to go instead of the real provider."""
     tokens: Tokens = field(default_factory=OwnTokens, repr=False)
     tokens_of: TokensOf = field(default=lambda _, __: OwnTokens(), repr=False)
-
-    @property
-    def identity(self) -> str:
-        """What tells this account from another one, whatever its secret: SHA-256 of its public name, hex."""
-        name = self.credentials.get("appKey") or self.credentials.get("appId") or ""
-        return hashlib.sha256(str(name).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
