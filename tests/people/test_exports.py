@@ -7,8 +7,8 @@ import pytest
 from tests.people.test_imports import imported, sheet, users
 from tests.people.test_users import addresses, tags
 from tests.shop import Time
+from ums import spreadsheets
 from ums.database import connection, execute
-from ums.people import spreadsheets
 from ums.people.exports import ExportRefused, export_people, sample
 from ums.people.imports import import_people
 from ums.people.users import Bindings, Scope, Upload, upsert

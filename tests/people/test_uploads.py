@@ -136,8 +136,8 @@ async def test_the_channel_that_uploaded_is_gone_and_that_is_said(database: Sett
         ("people.csv", b"", ("unreadable_file", "row 1: found nothing; the first row names the columns")),
         ("people.csv", b"userId\n", ("unreadable_file", "row 1: found nobody below the names")),
         ("people.xlsx", b"PK no zip", ("unreadable_file", "row 1: not an Excel workbook")),
-        ("people.pdf", b"%PDF", ("unreadable_file", "row 1: found .pdf, expected a .csv or an .xlsx file")),
-        ("people", b"userId\nann", ("unreadable_file", "row 1: found no suffix, expected a .csv or an .xlsx file")),
+        ("people.pdf", b"%PDF", ("unreadable_file", "row 1: found .pdf, expected a .csv or .xlsx file")),
+        ("people", b"userId\nann", ("unreadable_file", "row 1: found no suffix, expected a .csv or .xlsx file")),
     ],
 )
 async def test_what_cannot_be_imported_is_refused_at_once(

@@ -125,7 +125,7 @@ def test_a_date_and_a_number_that_excel_has_rounded_are_problems(tmp_path: Path)
     dated = workbook(tmp_path, [["u1"], [date(2026, 11, 23)]], "dated.xlsx")
     rounded = workbook(tmp_path, [[1234567890123456789]], "rounded.xlsx")
 
-    assert problems(dated) == ["dated.xlsx:2:1 found a date, expected text; format the cell as text"]
+    assert problems(dated) == ["dated.xlsx:2:1 found a date or time, expected text; format the cell as text"]
     assert problems(rounded) == [
         "rounded.xlsx:1:1 found the number 1234567890123457024, which Excel has rounded; format the cell as text"
     ]
@@ -133,11 +133,11 @@ def test_a_date_and_a_number_that_excel_has_rounded_are_problems(tmp_path: Path)
 
 def test_a_workbook_that_unpacks_to_far_more_is_not_opened(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "it.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", b" " * (lists.MAX_UNPACKED + 1))
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (lists.ACCEPTED.unpacked + 1))
 
     assert (tmp_path / "it.xlsx").stat().st_size < 1_000_000
     assert problems(tmp_path / "it.xlsx") == [
-        "it.xlsx:1:1 unpacks to more than 200000000 bytes; leave so long a list to the API"
+        "it.xlsx:1:1 unpacks to 200000001 bytes, at most 200000000 are read; save it as .csv"
     ]
 
 
@@ -146,7 +146,7 @@ def test_a_cell_far_away_is_refused_before_all_cells_up_to_it_are_made(tmp_path:
         book.add_worksheet().write("XFD1048576", "u1")
 
     assert problems(tmp_path / "it.xlsx") == [
-        "it.xlsx:1:1 found a cell beyond column Z or row 99999; keep the list at the top left"
+        "it.xlsx:1:1 found something in cell XFD1048576; leave the columns behind Z empty"
     ]
 
 

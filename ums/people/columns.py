@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ums.errors import Problem
 from ums.people.load import Chunk
-from ums.people.spreadsheets import Wrong
 from ums.people.targets import ALL, allowed_binds, is_many
 from ums.people.users import PLAIN, Scope, check_tag, check_user_id, read_address
 from ums.platforms import LINKED
+from ums.spreadsheets import Wrong
 from ums.vocabulary import ChannelType
 
 USER_ID, BIND, TAGS = "userId", "bind", "tags"

@@ -11,8 +11,8 @@ from ums.database import connection, fetch, fetch_tuples, rows
 from ums.errors import UmsError
 from ums.people import lists
 from ums.people.columns import BIND, NAMES, SAMPLE, TAGS, USER_ID, Progress
-from ums.people.spreadsheets import escaped
 from ums.snapshot import Snapshot, channel_type
+from ums.spreadsheets import escaped
 from ums.vocabulary import ChannelType
 
 PAGE = 10_000

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from ums import spreadsheets
 from ums.database import COLLISIONS, transaction
 from ums.errors import UmsError
-from ums.people import spreadsheets
 from ums.people.columns import KNOWN, NAMES, USER_ID, Progress, Reader
 from ums.people.load import Chunk, write
-from ums.people.spreadsheets import Row, Unreadable, header
 from ums.people.users import Scope
+from ums.spreadsheets import Row, Unreadable, header
 from ums.vocabulary import Clock
 
 CHUNK = 10_000

@@ -24,9 +24,9 @@ from ums.errors import CallerRefused, Problem
 from ums.models import UserImport
 from ums.people.imports import MOST_PROBLEMS, Part, check, parts
 from ums.people.load import Chunk, write
-from ums.people.spreadsheets import Unreadable
 from ums.people.users import Scope
 from ums.snapshot import Snapshots
+from ums.spreadsheets import Unreadable
 from ums.vocabulary import Clock, ImportState
 
 log = structlog.get_logger()

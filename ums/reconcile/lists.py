@@ -1,23 +1,19 @@
 """Long lists that stand in a file beside their document: .txt, .csv or .xlsx, with what is wrong in them row by row."""
 
-import csv
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook
-
+from ums import spreadsheets
 from ums.errors import Problem
 from ums.schemas import schemas
+from ums.spreadsheets import Accepted, Unreadable, Wrong
 
 MAX_BYTES = 30_000_000
-MAX_UNPACKED = 200_000_000
-"""Of an .xlsx: a few kilobytes can unpack to gigabytes."""
+ACCEPTED = Accepted(lines=True, yes_no=True, unpacked=200_000_000)
 MAX_ROWS = 50_000
 _MOST_PROBLEMS = 20
 """Of one file; who sees twenty has got the idea."""
@@ -37,24 +33,20 @@ class Columns:
     entry: Entry
 
 
-class _Unreadable(Exception):
-    """The author of the file must act; with the row, and what is wrong."""
-
-
 def read(file: Path, name: str, columns: Columns) -> tuple[list[Any], list[Problem]]:
     """The entries of `file`, and what is wrong with it; `name` is how people call it."""
     entries, problems = [], list[Problem]()
     try:
         for number, cells in _chosen(_rows(file), columns):
             entry, wrong = columns.entry(cells)
+            wrong = next((str(cell) for cell in cells if isinstance(cell, Wrong)), wrong)
             entries.append(entry)
             if wrong:
                 problems.append(Problem(name, number, 1, code="list_row", message=wrong))
     except OSError as error:
         problems.append(Problem(name, 1, 1, code="list_file", message=f"cannot be read: {error.strerror}"))
-    except _Unreadable as error:
-        row, message = error.args
-        problems.append(Problem(name, row, 1, code="list_file", message=message))
+    except Unreadable as error:
+        problems.append(Problem(name, error.row, 1, code="list_file", message=error.message))
     if len(problems) > _MOST_PROBLEMS:
         rest = f"and {len(problems) - _MOST_PROBLEMS} more rows are wrong"
         last = problems[_MOST_PROBLEMS].line
@@ -76,88 +68,23 @@ def _chosen(rows: Iterator[Row], columns: Columns) -> Iterator[Row]:
         words = [cell.lower() for cell in cells]
         if count == 0 and known[0] in words:
             if twice := next((word for word in known if words.count(word) > 1), ""):
-                raise _Unreadable(number, f"found two columns {twice!r}, expected one")
+                raise Unreadable(number, f"found two columns {twice!r}, expected one")
             places = [words.index(name) if name in words else -1 for name in known]
             continue
         if count - (places is not None) >= MAX_ROWS:
-            raise _Unreadable(number, f"found more than {MAX_ROWS} rows; leave so long a list to the API")
+            raise Unreadable(number, f"found more than {MAX_ROWS} rows; leave so long a list to the API")
         if places is None and any(cells[len(known) :]):
             expected = ", ".join(columns.names)
             message = f"found {len(cells)} columns, expected {expected}; or name the columns in the first row"
-            raise _Unreadable(number, message)
+            raise Unreadable(number, message)
         yield number, [cells[at] if 0 <= at < len(cells) else "" for at in places or range(len(known))]
 
 
 def _rows(file: Path) -> Iterator[Row]:
     size = file.stat().st_size
     if size > MAX_BYTES:
-        raise _Unreadable(1, f"found {size} bytes, expected at most {MAX_BYTES}; leave so long a list to the API")
-    if file.suffix not in _FORMATS:
-        raise _Unreadable(1, f"found {file.suffix or 'no suffix'}, expected a .txt, .csv or .xlsx file")
-    return _FORMATS[file.suffix](file)
-
-
-def _text(file: Path) -> Iterator[Row]:
-    yield from ((number, [line.strip()]) for number, line in enumerate(_lines(file), 1))
-
-
-def _csv(file: Path) -> Iterator[Row]:
-    reader = csv.reader(_lines(file), strict=True)
-    try:
-        yield from ((reader.line_num, [cell.strip() for cell in row]) for row in reader)
-    except csv.Error as error:
-        raise _Unreadable(reader.line_num, f"not CSV: {error}") from error
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_bytes().decode("utf-8-sig").splitlines(keepends=True)
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start].count(b"\n")
-        raise _Unreadable(before + 1, "found bytes that are not UTF-8; save it as UTF-8") from error
-
-
-def _xlsx(file: Path) -> Iterator[Row]:
-    try:
-        _check_unpacked(file)
-        with CalamineWorkbook.from_path(file) as workbook:
-            cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except _DAMAGED as error:
-        raise _Unreadable(1, f"not an Excel workbook: {error}") from error
-    for number, row in enumerate(cells, 1):
-        yield number, [_cell(value, number) for value in row]
-
-
-# What the two readers of zip files raise on one that is damaged, encrypted or of a kind that they do not know.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, CalamineError)
-
-# A cell far away makes a table of all the empty ones before it: no list needs a column AA or a row 100000.
-_FAR_AWAY = re.compile(rb"""\br\s*=\s*["'](?:[A-Za-z]{2,}[0-9]+|[A-Za-z][0-9]{6,})["']""")
-
-
-def _check_unpacked(file: Path) -> None:
-    with zipfile.ZipFile(file) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
-            raise _Unreadable(1, f"unpacks to more than {MAX_UNPACKED} bytes; leave so long a list to the API")
-        # A sheet may be any part of the archive.
-        if any(_FAR_AWAY.search(archive.read(name)) for name in archive.namelist()):
-            raise _Unreadable(1, "found a cell beyond column Z or row 99999; keep the list at the top left")
-
-
-def _cell(value: Any, number: int) -> str:
-    """As its author sees it; to Excel every number is a fraction."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if abs(value) >= 1e15:
-            raise _Unreadable(number, f"found the number {value:.0f}, which Excel has rounded; format the cell as text")
-        return str(int(value)) if value.is_integer() else str(value)
-    if isinstance(value, str):
-        return value.strip()
-    raise _Unreadable(number, f"found a {type(value).__name__}, expected text; format the cell as text")
-
-
-_FORMATS: dict[str, Callable[[Path], Iterator[Row]]] = {".txt": _text, ".csv": _csv, ".xlsx": _xlsx}
+        raise Unreadable(1, f"found {size} bytes, expected at most {MAX_BYTES}; leave so long a list to the API")
+    yield from ((number, cells) for number, cells, _ in spreadsheets.read(file, ACCEPTED))
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ import xlsxwriter
 from ums.messaging.calendar import local
 from ums.messaging.reading.history import Funnel
 from ums.messaging.reading.statistics import PeriodNumbers
-from ums.people.spreadsheets import escaped
+from ums.spreadsheets import escaped
 
 HEADER = (
     "from", "of", "messages", "planned", "effective", "sent", "delivered", "clicked", "delivery rate", "click rate",

@@ -1,18 +1,17 @@
-"""Spreadsheets in and out: .csv row by row, .xlsx by way of Excel's own limits; what is damaged is said, not raised."""
+"""Spreadsheets read: .csv row by row, .xlsx by way of Excel's own limits; what is damaged is said row by row."""
 
 import csv
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-MAX_UNPACKED = 1_000_000_000
-"""Bytes of an .xlsx: a few kilobytes can unpack to gigabytes, and it is read as a whole."""
 MAX_CELL = 2000
 """Characters."""
 
@@ -34,19 +33,41 @@ class Wrong(str):
     """A cell that cannot be read, and why."""
 
 
-def read(file: Path) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Accepted:
+    """What a reader of files takes beside .csv and .xlsx."""
+
+    lines: bool = False
+    """A .txt file: a cell on each line."""
+    yes_no: bool = False
+    """A cell of an .xlsx that is a yes or no: `true` or `false`."""
+    unpacked: int = 1_000_000_000
+    """Bytes of an .xlsx: a few kilobytes can unpack to gigabytes, and it is read as a whole."""
+
+
+def read(file: Path, accepted: Accepted = Accepted()) -> Iterator[Row]:  # it is frozen
     """The rows of the (first) sheet that hold anything; raises Unreadable."""
-    if file.suffix.lower() not in _FORMATS:
-        raise Unreadable(1, f"found {file.suffix or 'no suffix'}, expected a .csv or an .xlsx file")
+    formats = _FORMATS if accepted.lines else {ending: how for ending, how in _FORMATS.items() if how is not _lines}
+    if file.suffix.lower() not in formats:
+        *some, last = formats
+        raise Unreadable(1, f"found {file.suffix or 'no suffix'}, expected a {', '.join(some)} or {last} file")
     try:
-        for number, cells, done in _FORMATS[file.suffix.lower()](file):
+        for number, cells, done in formats[file.suffix.lower()](file, accepted):
             if any(cells):
                 yield number, cells, done
     except OSError as error:
         raise Unreadable(1, f"cannot be read: {error.strerror or error}") from error
 
 
-def _csv(file: Path) -> Iterator[Row]:
+def _lines(file: Path, _: Accepted) -> Iterator[Row]:
+    size, done = max(file.stat().st_size, 1), 0
+    with file.open("rb") as raw:
+        for number, line in enumerate(_decoded(raw), 1):
+            done += len(line)
+            yield number, [line.strip()], min(done / size, 1.0)
+
+
+def _csv(file: Path, _: Accepted) -> Iterator[Row]:
     size = max(file.stat().st_size, 1)
     csv.field_size_limit(MAX_CELL * 10)
     with file.open("rb") as raw:
@@ -68,9 +89,9 @@ def _decoded(raw: BinaryIO) -> Iterator[str]:
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise Unreadable(number, "found bytes that are not UTF-8; save it as CSV UTF-8") from error
+            raise Unreadable(number, "found bytes that are not UTF-8; save it as UTF-8") from error
         if "\0" in text:
-            raise Unreadable(number, "found a zero byte; that is no CSV file")
+            raise Unreadable(number, "found a zero byte; that is no text")
         yield text
 
 
@@ -104,14 +125,14 @@ def _plain(cell: str) -> str:
     return cell[1:] if cell[0] == "'" and cell[1:2] in FORMULA else cell
 
 
-def _xlsx(file: Path) -> Iterator[Row]:
+def _xlsx(file: Path, accepted: Accepted) -> Iterator[Row]:
     try:
-        _check_unpacked(file)
+        _check_unpacked(file, accepted.unpacked)
         with CalamineWorkbook.from_path(file) as workbook:
             sheet = workbook.get_sheet_by_index(0)
             total = max(sheet.total_height, 1)
             for n, row in enumerate(sheet.iter_rows(), 1):
-                yield n, [_cell(value) for value in row], n / total
+                yield n, [_cell(value, accepted) for value in row], n / total
     except _DAMAGED as error:
         raise Unreadable(1, f"not an Excel workbook: {error}") from error
 
@@ -127,12 +148,12 @@ _ERROR = re.compile(rb"""<c\b[^>]*?\br\s*=\s*["']([A-Za-z]+)([0-9]+)["'][^>]*?\b
 _ROW_BYTES = 20  # the least that a row with anything in it takes
 
 
-def _check_unpacked(file: Path) -> None:
+def _check_unpacked(file: Path, most: int) -> None:
     """Every cell from the first to the last is made in memory, so a lonely one far away is refused."""
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED:
-            raise Unreadable(1, f"unpacks to {unpacked} bytes, at most {MAX_UNPACKED} are read; save it as .csv")
+        if unpacked > most:
+            raise Unreadable(1, f"unpacks to {unpacked} bytes, at most {most} are read; save it as .csv")
         for entry in archive.infolist():
             if entry.filename.startswith("xl/worksheets/"):
                 _check_sheet(archive, entry)
@@ -158,7 +179,7 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
 _ROUNDED = 1e15  # from here on a float is no longer exact, and Excel shows fifteen digits
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, accepted: Accepted) -> str:
     """As its author sees it; to Excel every number is a fraction."""
     if isinstance(value, str):
         return value.strip()
@@ -166,13 +187,15 @@ def _cell(value: Any) -> str:
         if abs(value) >= _ROUNDED:
             return Wrong(f"found the number {value:.0f}, which Excel has rounded; format the cell as text")
         return str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, bool) and accepted.yes_no:
+        return str(value).lower()
     if isinstance(value, (bool, date, datetime, time, timedelta)):
         found = "yes or no" if isinstance(value, bool) else "date or time"
         return Wrong(f"found a {found}, expected text; format the cell as text")
     return str(value)
 
 
-_FORMATS: dict[str, Callable[[Path], Iterator[Row]]] = {".csv": _csv, ".xlsx": _xlsx}
+_FORMATS: dict[str, Callable[[Path, Accepted], Iterator[Row]]] = {".txt": _lines, ".csv": _csv, ".xlsx": _xlsx}
 
 FORMULA = {"=", "+", "-", "@"}
 """What begins with one of these is a formula to a spreadsheet program."""
