@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ums.errors import SecretMissing, SettingsInvalid
-from ums.settings import SecretRef, Settings, load_settings, make_secret_key, seal, unseal
+from ums.settings import Login, SecretRef, Settings, load_settings, make_secret_key, seal, unseal
 
 HEAD = "apiVersion: ums/v1\nkind: Installation\n"
 
@@ -38,6 +38,9 @@ def test_everything_in_the_file_is_read(file: Path, tmp_path: Path) -> None:
         + "secretKey: {env: SECRET_KEY}\n"
         + "peopleKey: {name: people, secret: {file: people.secret}}\n"
         + "workers: {high: 8}\n"
+        + "auditLog: {keepDays: 90}\n"
+        + "login: {discoveryUrl: 'https://id.example/.well-known/openid-configuration', clientId: ums,\n"
+        + "  clientSecret: {env: OIDC}, claim: upn, scopes: [profile], sessionHours: 1}\n"
     )
 
     assert load_settings(file, {"DATABASE_URL": "postgres://db/ums"}) == Settings(
@@ -50,7 +53,12 @@ def test_everything_in_the_file_is_read(file: Path, tmp_path: Path) -> None:
         people_key="people",
         people_secret=SecretRef(file="people.secret"),
         workers={"high": 8, "medium": 2, "low": 2},
-    )
+        audit_log_days=90,
+        login=Login(
+            "https://id.example/.well-known/openid-configuration", "ums", SecretRef(env="OIDC"), "upn",
+            ("openid", "profile"), 1,
+        ),
+    )  # fmt: skip
 
 
 def test_the_environment_overrides_the_file(file: Path, tmp_path: Path) -> None:

@@ -35,6 +35,26 @@ class SecretRef:
 
 
 @dataclass(frozen=True)
+class Login:
+    """How people sign in: at which OpenID provider, as which of its clients, and what it must say of a Member."""
+
+    discovery_url: str
+    client_id: str
+    client_secret: SecretRef | None = None
+    """None: the provider knows the client by its redirect URL and PKCE alone."""
+    claim: str = "email"
+    """`email`, verified, is a Member's e-mail address; any other claim is the login."""
+    scopes: tuple[str, ...] = ("openid", "email")
+    session_hours: int = 12
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Login":
+        secret = SecretRef.of(body["clientSecret"]) if "clientSecret" in body else None
+        scopes = tuple(dict.fromkeys(["openid", *body["scopes"]]))
+        return cls(body["discoveryUrl"], body["clientId"], secret, body["claim"], scopes, body["sessionHours"])
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that a process needs to know before it opens the database. Paths are absolute."""
 
@@ -56,6 +76,8 @@ class Settings:
     """Whether files may be fetched from such addresses."""
     attachment_bytes: int = 20_000_000
     """Of one material, and of all files of one message together."""
+    login: Login | None = None
+    """None: nobody signs in, people call with tokens."""
     audit_log_days: int = 731
     """For how long it is kept what Members did."""
     sandbox: str = ""
@@ -111,6 +133,7 @@ def load_settings(path: Path, environ: Mapping[str, str] = os.environ, *, offlin
         private_callbacks=body["callbacks"]["allowPrivate"],
         private_attachments=body["attachments"]["allowPrivate"],
         attachment_bytes=body["attachments"]["maxMegabytes"] * 1_000_000,
+        login=Login.of(body["login"]) if "login" in body else None,
         audit_log_days=body["auditLog"]["keepDays"],
         sandbox=_sandbox(environ),
     )

@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from ums.api import sheets, wechat_doors
 from ums.api.bodies import Bounded
+from ums.api.login import callback, login, logout
 from ums.api.materials import upload
 from ums.api.metrics import metrics
 from ums.api.schema import Endpoint
@@ -55,6 +56,9 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
     routes = [
         Route("/graphql", Bounded(graphql)),
         WebSocketRoute("/graphql", graphql),
+        Route("/login", login),
+        Route("/login/callback", callback),
+        Route("/logout", logout, methods=["POST"]),
         Route("/v1/{door}/callback", receive, methods=["GET", "POST"]),
         Route("/v1/{door}/callback/{code}", receive, methods=["GET", "POST"]),
         Route("/v1/token", token),

@@ -1,18 +1,22 @@
-"""Who is calling: a Channel by its key and secret, the holder of the people key, or a Member by a token."""
+"""Who is calling: a Channel by key and secret, the holder of the people key, or a Member by a token or a session."""
 
 import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from starlette.requests import cookie_parser
 
 from ums.errors import CallerForbidden, Unauthorized
-from ums.members import tokens
+from ums.members import sessions, tokens
 from ums.members.rights import Right, Role, rights_of
 from ums.members.roster import Member, member
 from ums.messaging.engine import Engine
 from ums.people.users import Scope
 from ums.schemas import did_you_mean
+from ums.settings import Settings
 from ums.snapshot import Body, Snapshot
 
 CHANNEL_HEADER = "X-UMS-Channel"
@@ -29,11 +33,19 @@ class Credentials:
     authorization: str = ""
     channel: str = ""
     """The value of `X-UMS-Channel`; empty: there is none."""
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    origin: str | None = None
+    """Of the page that made the browser send this; None: it does not say."""
+    only_reads: bool = False
+    """Without a body, and no websocket: a link that somebody followed."""
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "Credentials":
         """`headers` by their names in whatever case."""
-        return cls(headers.get("authorization", ""), headers.get(CHANNEL_HEADER, ""))
+        cookies = cookie_parser(headers.get("cookie", ""))
+        authorization, channel = headers.get("authorization", ""), headers.get(CHANNEL_HEADER, "")
+        only_reads = not {"content-length", "transfer-encoding", "upgrade"} & {name.lower() for name in headers}
+        return cls(authorization, channel, cookies, headers.get("origin"), only_reads)
 
 
 @dataclass(frozen=True)
@@ -87,12 +99,41 @@ async def authenticate(engine: Engine, given: Credentials) -> Caller:
         if token is None or found is None:
             raise Unauthorized(_BEARER_HINT)
         return as_member(snapshot, found, given.channel, f"token {token.name}")
+    if not given.authorization and (text := given.cookies.get(session_cookie(engine.settings))):
+        return await _signed_in(engine, snapshot, given, text)
     if scheme.lower() != "basic":
         raise Unauthorized(f"no credentials; {_HINT}")
     caller = _by_key(engine, snapshot, *_basic(rest))
     if given.channel and given.channel != (caller.channel["name"] if caller.channel else ""):
         raise CallerForbidden(f"{CHANNEL_HEADER}: a key is for what it is for; the header is for Members")
     return caller
+
+
+async def _signed_in(engine: Engine, snapshot: Snapshot, given: Credentials, text: str) -> Caller:
+    """Whose session it is. A browser sends the cookie along whichever page asks it to, so the page counts too."""
+    login = await sessions.member_of(text, engine.clock())
+    found = member(snapshot, login) if login else None
+    if found is None:
+        raise Unauthorized("the session is over; sign in at /login")
+    if given.origin is not None or not given.only_reads:
+        check_origin(engine.settings, given.origin)
+    return as_member(snapshot, found, given.channel, "session")
+
+
+def session_cookie(settings: Settings) -> str:
+    """Its name. With `__Host-` a browser takes it from us alone, not from a neighbour below the same domain."""
+    return "__Host-ums_session" if settings.public_url.startswith("https://") else "ums_session"
+
+
+def check_origin(settings: Settings, origin: str | None) -> None:
+    """Raises CallerForbidden for a request that a page of somebody else made a browser send.
+
+    Browsers say the page's origin with everything that may change something, and with every websocket.
+    """
+    own = urlsplit(settings.public_url)
+    if origin is None or urlsplit(origin)[:2] != own[:2]:
+        message = f"with a session, requests come from pages of {own.scheme}://{own.netloc}"
+        raise CallerForbidden(f"{message}; this one came from {origin or 'nowhere'}", "CROSS_SITE")
 
 
 def as_member(snapshot: Snapshot, who: Member, name: str, means: str) -> Caller:

@@ -1,6 +1,7 @@
 """The GraphQL schema, put together, and the HTTP endpoint that serves it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import structlog
 from graphql import GraphQLError
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
@@ -146,7 +147,7 @@ class Endpoint(GraphQL[Context, None]):
     """`/graphql`: nobody gets in without credentials, not even to the query editor.
 
     A websocket bears them in its header, or, as a browser cannot, in the payload of its first message:
-    `{"type": "connection_init", "payload": {"authorization": "Basic ..."}}`.
+    `{"type": "connection_init", "payload": {"authorization": "Bearer ...", "channel": "shop"}}`.
     """
 
     engine: Engine
@@ -165,20 +166,32 @@ class Endpoint(GraphQL[Context, None]):
         self.following = Following()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked_by.set(Headers(scope=scope).get("traceparent", ""))
-        if scope["type"] == "http" or "authorization" in Headers(scope=scope):
+        headers = Headers(scope=scope)
+        asked_by.set(headers.get("traceparent", ""))
+        if scope["type"] == "http" or "authorization" in headers:
             try:
-                scope["caller"] = await authenticate(self.engine, Credentials.of(Headers(scope=scope)))
+                scope["caller"] = await authenticate(self.engine, Credentials.of(headers))
             except _REFUSALS as error:
                 if scope["type"] == "websocket":
                     return await WebSocketClose(code=4403)(scope, receive, send)
+                if isinstance(error, Unauthorized) and self._may_sign_in(scope, headers):
+                    return await RedirectResponse("/login?to=/graphql", 303)(scope, receive, send)
                 return await refused(error)(scope, receive, send)
         return await super().__call__(scope, receive, send)
+
+    def _may_sign_in(self, scope: Scope, headers: Headers) -> bool:
+        """Whether this is a browser that somebody looks at."""
+        is_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+        return is_page and self.engine.settings.login is not None and "authorization" not in headers
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         if context.admitted is None:
             said = context.connection_params
-            given = Credentials(str(said.get("authorization", "")), str(said.get("channel", "")))
+            given = replace(
+                context.credentials,
+                authorization=str(said.get("authorization", "")),
+                channel=str(said.get("channel", "")),
+            )
             try:
                 context.admitted = await authenticate(self.engine, given)
             except _REFUSALS as error:
@@ -188,7 +201,8 @@ class Endpoint(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         # What lives longer than one request must not remember numbers.
         loader = DataLoader(load_fn=_load_numbers, cache=request.scope["type"] == "http")
-        return Context(self.engine, request.scope.get("caller"), loader, self.following)
+        given = Credentials.of(request.headers)
+        return Context(self.engine, request.scope.get("caller"), loader, self.following, given)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)

@@ -13,7 +13,7 @@ from strawberry import types as strawberry_types
 from strawberry.dataloader import DataLoader
 
 from ums import errors
-from ums.api.caller import Caller
+from ums.api.caller import Caller, Credentials
 from ums.errors import CallerForbidden
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers
@@ -39,6 +39,8 @@ class Context:
     """None: a websocket whose first message has not said who calls."""
     numbers: DataLoader[int, Numbers]
     following: Following
+    credentials: Credentials
+    """Of the request, or of the handshake of a websocket."""
     connection_params: Mapping[str, Any] = field(default_factory=dict)
     """What the first message of a websocket brought."""
 

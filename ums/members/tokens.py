@@ -65,7 +65,7 @@ async def revoke(member: str, name: str) -> None:
 
 
 async def tokens(member: str | None) -> list[Token]:
-    """Those of a Member, or of all, the oldest first; those that have expired too, for a while."""
+    """Those of a Member, or of all, the oldest first; those that have expired too, until somebody revokes them."""
     every = "SELECT {columns} FROM member_token {which} ORDER BY member, id"
     if member is None:
         found = await fetch(connection(), every.format(columns=_COLUMNS, which=""))

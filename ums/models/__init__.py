@@ -9,7 +9,7 @@ from ums.models.config import Effect, Override, Resource, ResourceVersion, Revis
 from ums.models.counters import ChannelCount, Count, LossCount, Night, SegmentSize
 from ums.models.imports import ImportProblem, UserImport
 from ums.models.materials import Material, MaterialPart
-from ums.models.members import AuditLogEntry, MemberToken
+from ums.models.members import AuditLogEntry, MemberSession, MemberToken, SigningIn
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.provider_objects import Making, ProviderObject
 from ums.models.tokens import Authorization, ProviderToken
@@ -18,8 +18,8 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Authorization", "Batch",
     "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
-    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart", "MemberToken",
-    "Message", "Night", "Override", "PeopleList", "ProviderObject", "ProviderToken", "Recipient", "Resource",
-    "ResourceVersion", "Revision", "SegmentSize", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
-    "WatchStatus",
+    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart", "MemberSession",
+    "MemberToken", "Message", "Night", "Override", "PeopleList", "ProviderObject", "ProviderToken", "Recipient",
+    "Resource", "ResourceVersion", "Revision", "SegmentSize", "SigningIn", "StoredSecret", "Tag", "User",
+    "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -46,3 +46,33 @@ class AuditLogEntry(Model):
             Index(fields=("who", "id"), name="audit_log_who"),
             Index(fields=("at",), name="audit_log_at"),
         )
+
+
+class SigningIn(Model):
+    """A browser that was sent to the OpenID provider and has not come back: once, and within ten minutes."""
+
+    id = fields.IntField(primary_key=True)
+    hash = fields.CharField(64, unique=True)
+    """SHA-256 of the state, hex."""
+    nonce = fields.CharField(80)
+    verifier = fields.CharField(80)
+    """Of no use to anybody without the provider's code, and gone with the first that is brought."""
+    place = fields.CharField(1000)
+    expires_at = fields.BigIntField()
+
+    class Meta:
+        table = "signing_in"
+
+
+class MemberSession(Model):
+    """A browser in which a Member is signed in."""
+
+    id = fields.IntField(primary_key=True)
+    member = fields.CharField(80)
+    hash = fields.CharField(64, unique=True)
+    """SHA-256 of the cookie, hex."""
+    created_at = fields.BigIntField()
+    expires_at = fields.BigIntField()
+
+    class Meta:
+        table = "member_session"
