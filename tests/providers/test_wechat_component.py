@@ -99,16 +99,28 @@ async def test_the_platforms_token_is_had_for_the_ticket_and_the_secret(
 async def test_an_authorization_code_is_exchanged_for_what_was_granted(mini: Wechatmp, doors: Doors) -> None:
     granted = INFO["authorization_info"] | {"authorizer_access_token": "access-1", "expires_in": 7200}
     doors.answer(200, {"authorization_info": granted})
+    doors.answer(200, INFO)
 
     grant = await platform(mini).granted("queryauthcode@@@1")
 
     sent = await doors.report(f"{AT}/api_query_auth")
     assert sent.query == {"access_token": "component-1"}
     assert body(sent) == {"component_appid": PLATFORM, "authorization_code": "queryauthcode@@@1"}
+    assert body(await doors.report(f"{AT}/api_get_authorizer_info"))["authorizer_appid"] == APP_ID
     assert (grant.app_id, grant.refresh_token, grant.permissions) == (APP_ID, "refresh-read", [7, 89])
+    assert grant.title == "Shop"
     assert grant.access_token == Token("access-1", 7200.0, "refresh-read")
     assert "refresh-read" not in repr(grant)
     assert "access-1" not in repr(grant)
+
+
+async def test_a_grant_is_not_lost_with_the_question_for_its_title(mini: Wechatmp, doors: Doors) -> None:
+    doors.answer(200, {"authorization_info": INFO["authorization_info"]})
+    doors.answer(200, {"errcode": -1, "errmsg": "system busy"})
+
+    grant = await platform(mini).granted("queryauthcode@@@1")
+
+    assert (grant.app_id, grant.refresh_token, grant.title) == (APP_ID, "refresh-read", "")
 
 
 async def test_the_accounts_token_is_had_for_its_refresh_token_which_it_replaces(mini: Wechatmp, doors: Doors) -> None:

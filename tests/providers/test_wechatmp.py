@@ -1,5 +1,6 @@
 """A WeChat Mini Program: subscription messages as they are sent, and what every answer means."""
 
+import time
 from typing import Any
 
 import aiohttp
@@ -108,6 +109,44 @@ async def test_other_codes_stop_the_call(mini: Wechatmp, doors: Doors, code: int
 
     with pytest.raises(error, match=f"{code}: so it is"):
         await mini.send(submission())
+
+
+async def test_a_code_that_nobody_knows_is_that_messages_or_the_accounts(mini: Wechatmp, doors: Doors) -> None:
+    doors.answer(200, {"errcode": 49999, "errmsg": "so it is"})
+    answer = await mini.send(submission())
+    doors.answer(200, {"errcode": 99999, "errmsg": "so it is"})
+    with pytest.raises(ProviderRefused, match="99999: so it is"):
+        await mini.send(submission())
+
+    assert answer.outcomes == [Outcome(7, State.REFUSED, Reason.UNKNOWN, "49999", "so it is")]
+
+
+@pytest.mark.parametrize("code", [40001, 40014, 42001])
+async def test_a_stale_token_is_replaced_once(mini: Wechatmp, doors: Doors, code: int) -> None:
+    stale, fresh = {"errcode": code, "errmsg": "so it is"}, {"access_token": "token-2", "expires_in": 7200}
+    for given in (stale, fresh, {"errcode": 0, "errmsg": "ok"}, stale, fresh, stale):
+        doors.answer(200, given)
+
+    answer = await mini.send(submission())
+    with pytest.raises(ProviderRefused, match=f"{code}: so it is"):
+        await mini.send(submission())
+
+    assert answer.outcomes == [Outcome(7, State.DELIVERED)]
+    asked = [(await doors.report(path)).query for path in (SEND, "/cgi-bin/stable_token", SEND) * 2]
+    assert [query.get("access_token") for query in asked] == [
+        *("token-1", None, "token-2"), *("token-2", None, "token-2"),
+    ]  # fmt: skip
+
+
+async def test_a_days_quota_is_full_again_at_midnight_in_china(mini: Wechatmp, doors: Doors) -> None:
+    doors.answer(200, {"errcode": 45009, "errmsg": "so it is"})
+
+    with pytest.raises(ProviderBusy) as busy:
+        await mini.send(submission())
+
+    assert busy.value.retry_after is not None
+    midnight = (time.time() + busy.value.retry_after + 8 * 3600) % 86_400
+    assert min(midnight, 86_400 - midnight) < 5
 
 
 async def test_a_lost_answer_spoils_no_other_target_and_is_never_repeated(mini: Wechatmp, doors: Doors) -> None:

@@ -92,6 +92,32 @@ async def test_a_subscription_notification_goes_elsewhere_and_has_no_colours(oa:
     assert answer.outcomes == [Outcome(7, State.SUBMITTED)]
 
 
+async def test_a_notification_may_lead_into_a_mini_program(oa: Wechatoa, doors: Doors) -> None:
+    doors.answer(200, {"errcode": 0, "errmsg": "ok", "msgid": "1700827132819554304"})
+    jump = {"appid": "wx1", "pagepath": "o?id=1"}
+
+    answer = await oa.send(submission(NOTIFICATION | {"miniprogram": jump, "color": "#333333"}))
+
+    sent = await doors.report(BIZSEND)
+    assert (sent.method, sent.query) == ("POST", {"access_token": "token-1"})
+    assert sent.headers["content-type"] == "application/json"
+    assert body(sent) == {
+        "touser": "openid-ann", "template_id": "TPL", "miniprogram": jump, "data": {"thing1": {"value": "Tea"}},
+    }  # fmt: skip
+    assert answer.outcomes == [Outcome(7, State.SUBMITTED, provider_id="1700827132819554304")]
+
+
+async def test_a_template_message_says_no_more_than_its_content(oa: Wechatoa, doors: Doors) -> None:
+    doors.answer(200, {"errcode": 0, "errmsg": "ok", "msgid": 1})
+
+    await oa.send(submission(MESSAGE | {"data": {"thing1": {"value": "茶 €"}}}))
+
+    sent = await doors.report(SEND)
+    assert sent.body.decode().count("茶 €") == 1  # no \u escapes: WeChat refuses them
+    assert body(sent).keys() == {"touser", "template_id", "data", "client_msg_id"}
+    assert body(sent)["data"] == {"thing1": {"value": "茶 €"}}
+
+
 async def test_the_token_is_a_stable_one_and_asked_for_once(session: aiohttp.ClientSession, doors: Doors) -> None:
     doors.answer(200, TOKEN)
     for number in range(4):
@@ -101,6 +127,7 @@ async def test_the_token_is_a_stable_one_and_asked_for_once(session: aiohttp.Cli
     await asyncio.gather(oa.send(submission(None, ANN, BEN)), oa.send(submission(None, ANN, BEN)))
 
     asked = await doors.report("/cgi-bin/stable_token")
+    assert (asked.method, asked.query) == ("POST", {})
     assert body(asked) == {"grant_type": "client_credential", "appid": APP_ID, "secret": SECRET}
     assert {doors.reports.get_nowait()[0] for _ in range(doors.reports.qsize())} == {SEND}
 
@@ -168,6 +195,11 @@ async def test_a_lost_token_is_worth_another_try(session: aiohttp.ClientSession,
         (50005, State.INVALID, Reason.UNSUBSCRIBED),
         (43019, State.INVALID, Reason.UNREACHABLE),
         (50002, State.INVALID, Reason.UNREACHABLE),
+        (45015, State.INVALID, Reason.UNREACHABLE),
+        (45047, State.INVALID, Reason.UNREACHABLE),
+        (40036, State.REFUSED, Reason.CONTENT),
+        (40249, State.REFUSED, Reason.CONTENT),
+        (47002, State.REFUSED, Reason.CONTENT),
         (40037, State.REFUSED, Reason.CONTENT),
         (40165, State.REFUSED, Reason.CONTENT),
         (40166, State.REFUSED, Reason.CONTENT),
@@ -189,7 +221,7 @@ async def test_a_code_about_one_message_is_its_targets_fate(
     assert answer.outcomes == [Outcome(7, state, reason, str(code), "so it is")]
 
 
-@pytest.mark.parametrize("code", [43106, 43107, 48001, 48004, 48008, 40164, 40243, 61007, 50007])
+@pytest.mark.parametrize("code", [43106, 43107, 45026, 45027, 48001, 48004, 48008, 40164, 40243, 61007, 50007, 65400])
 async def test_a_code_about_the_account_is_for_the_operator(oa: Wechatoa, doors: Doors, code: int) -> None:
     doors.answer(200, said(code))
 

@@ -94,9 +94,7 @@ async def _heed(engine: Engine, component: Component, event: Mapping[str, Any]) 
 async def _exchange(engine: Engine, component: Component, auth_code: str) -> None:
     """Both the browser and an event bring the code, in any order, and WeChat takes it once."""
     try:
-        given = await component.granted(auth_code)
-        found = await component.found(given.app_id)
-        grant = Grant(given.app_id, given.refresh_token, given.permissions, found.title, given.access_token)
+        grant = await component.granted(auth_code)
     except ProviderRefused as refused:
         if refused.code not in CODE_REFUSED:
             raise

@@ -109,6 +109,7 @@ KINDS = (
         schema="delivery-channel",
         unique=("title",),
         parts=(Part("credentials", folder="providers", by="platform"),),
+        together=(rules.one_third_party,),
         immovable="people's addresses are bound to the code, so it is the same for ever; declare another beside it",
     ),
     Kind(

@@ -122,6 +122,23 @@ def templates_fit(templates: Sequence[Body], bodies: Bodies) -> Iterator[tuple[i
             yield number, ("id",), f"the template {template['id']!r} of {code} is {before} already; remove one"
 
 
+_OF_A_PLATFORM = ("componentAppSecret", "token", "encodingAesKey")
+
+
+def one_third_party(channels: Sequence[Body], _: Bodies) -> Iterator[tuple[int, Path, str]]:
+    """All accounts that authorized the same third-party platform at WeChat say the same of it."""
+    first: dict[str, Body] = {}
+    for number, channel in enumerate(channels):
+        credentials = channel.get("credentials", {})
+        if credentials.get("authorization") != "qr":
+            continue
+        before = first.setdefault(str(credentials.get("componentAppId")), channel)
+        for name in _OF_A_PLATFORM:
+            if credentials.get(name) != before["credentials"].get(name):
+                other = f"that of {before['name']}, which is on the same third-party platform"
+                yield number, ("credentials", name), f"found another {name} than {other}; they are the same"
+
+
 def audit_scope(rule: Body, _: Bodies) -> Iterator[Breach]:
     """A rule narrows only what it is on."""
     others = {name for on, scope in AUDITED.items() if on != rule["on"] for name in scope}

@@ -9,7 +9,8 @@ that and an account's refresh token the account's access token, which is then us
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -81,12 +82,15 @@ class Component:
         return f"{self._login}/cgi-bin/componentloginpage?{query}", inside
 
     async def granted(self, auth_code: str) -> Grant:
-        """What the code from an administrator stands for, which WeChat tells once.
+        """What the code from an administrator stands for, which WeChat tells once; the title where that can be had.
 
         Raises ProviderRefused with a code of CODE_REFUSED when it was told, or when it is too late.
         """
         answer = (await self._call("/api_query_auth", {"authorization_code": auth_code}, auth_code)).accepted()
-        return _grant(answer.get("authorization_info"), "")
+        grant = _grant(answer.get("authorization_info"), "")
+        with suppress(ProviderBusy, ProviderRefused):
+            return replace(grant, title=(await self.found(grant.app_id)).title)
+        return grant
 
     async def found(self, app_id: str) -> Grant:
         """What WeChat says is granted for an account; raises ProviderRefused when nothing is."""

@@ -31,7 +31,7 @@ _CODES = {
     Fate.LATER: (-1, 43108, 43117, 45009, 45011, 20001, 200001),
     Fate.ADDRESS: (40003,),
     Fate.UNSUBSCRIBED: (43004, 43101, 48002, 50005),
-    Fate.UNREACHABLE: (43019, 50002),
+    Fate.UNREACHABLE: (43019, 45015, 45047, 50002),
     # A template or a page that WeChat does not know stands in the content, not in the account.
     Fate.CONTENT: (
         *(40008, 40033, 40035, 40036, 40037, 40038, 40165, 40166, 40249),
@@ -40,7 +40,7 @@ _CODES = {
     Fate.DUPLICATE: (40241,),
     Fate.OPERATOR: (
         *(40001, 40002, 40013, 40014, 40125, 40164, 40243, 41001, 41002, 41004, 42001),
-        *(43002, 43106, 43107, 45103, 45109, 48001, 48004, 48006, 48008),
+        *(43002, 43106, 43107, 45026, 45027, 45103, 45109, 48001, 48004, 48006, 48008),
     ),
 }
 FATES = {code: fate for fate, codes in _CODES.items() for code in codes}
