@@ -98,12 +98,15 @@ async def test_a_lifecycle_tells_operators_what_happened_and_engineers_what_was_
     (life,) = (
         await api.asks(
             """query ($id: ID!) { lifecycle(messageId: $id, target: "ann") {
-              target state progress { what deliveryChannel address } log { number targets verdict worker } } }""",
+              target state progress { what deliveryChannel address }
+              log { number targets verdict worker revision requests } } }""",
             id=message,
         )
     )["lifecycle"]
 
     worker = api.engine.worker
+    wire = [line.rpartition(": ")[2].partition(",")[0] for entry in life["log"] for line in entry.pop("requests")]
+    assert wire == ["HTTP 200", "HTTP 429", "HTTP 200"]
     assert life == {
         "target": "ann",
         "state": "SUBMITTED",
@@ -113,8 +116,8 @@ async def test_a_lifecycle_tells_operators_what_happened_and_engineers_what_was_
             {"what": "submitted", "deliveryChannel": "app", "address": "rid-ann"},
         ],
         "log": [
-            {"number": 1, "targets": 2, "verdict": "busy", "worker": worker},
-            {"number": 2, "targets": 2, "verdict": "answered", "worker": worker},
+            {"number": 1, "targets": 2, "verdict": "busy", "worker": worker, "revision": 1},
+            {"number": 2, "targets": 2, "verdict": "answered", "worker": worker, "revision": 1},
         ],
     }
 

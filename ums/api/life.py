@@ -38,6 +38,13 @@ class Attempt:
     provider_id: str | None
     request_key: str = strawberry.field(description="The provider's idempotency key, the same for every repeat.")
     worker: str
+    revision: int = strawberry.field(
+        description="The configuration that the DeliveryChannel was used by; what was said is pinned to the message's."
+    )
+    requests: list[str] = strawberry.field(
+        description="What went over the wire, the first ten requests, without query and body: they hold secrets and "
+        "addresses. Empty where the provider is not spoken to by HTTP."
+    )
 
 
 @strawberry.type(description="What a policy decided about one step for one target, or that it waits.")
@@ -96,4 +103,5 @@ def _attempt(row: lifecycle.AttemptRow) -> Attempt:
         batch=strawberry.ID(str(row["batch_id"])), number=row["number"], targets=row["targets"],
         verdict=row["verdict"], code=row["code"], words=row["words"], provider_id=row["provider_id"],
         request_key=row["request_key"], worker=row["worker"],
+        revision=row["revision"], requests=row["requests"].splitlines(),
     )  # fmt: skip

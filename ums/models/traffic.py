@@ -208,6 +208,10 @@ class Attempt(Model):
     provider_id = fields.CharField(120, null=True)
     """The provider's id of the whole batch, where it gives one."""
     worker = fields.CharField(80, default="")
+    revision = fields.IntField(db_default=0)
+    """The configuration that the DeliveryChannel was used by."""
+    requests = fields.TextField(db_default="")
+    """What went over the wire, a line each, without what is secret or personal; empty where it is no HTTP."""
 
     class Meta:
         table = "attempt"

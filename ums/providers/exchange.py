@@ -11,7 +11,9 @@ Every other answer is a `Reply`; what it means is the provider's own table.
 
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -26,6 +28,10 @@ TIMEOUT = aiohttp.ClientTimeout(total=60, connect=15, sock_read=45)
 _FORM = "application/x-www-form-urlencoded"
 EXCERPT = 300
 """Characters of a body that are worth showing in an error."""
+
+
+overheard: ContextVar[list[str] | None] = ContextVar("overheard", default=None)
+"""Where each request is noted, by whoever wants to know: without query, headers and bodies, hence without a secret."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,14 @@ class Exchange:
         return await self._request("POST", path, urlencode(fields).encode(), f"{_FORM};charset=utf-8")
 
     async def _request(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Reply:
+        with _noted(f"{method} {self._base}{path.partition('?')[0]}, {len(body or b'')} bytes") as note:
+            reply = await self._answered(method, path, body, kind)
+            note(f"HTTP {reply.status}, {len(reply.body)} bytes")
+        return _readable(reply)
+
+    async def _answered(self, method: str, path: str, body: bytes | None, kind: str) -> Reply:
         try:
-            reply = await self._exchanged(method, self._base + path, body, self._headers | {"Content-Type": kind})
+            return await self._exchanged(method, self._base + path, body, self._headers | {"Content-Type": kind})
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise ProviderRefused("tls", f"{self._base}: {error}") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
@@ -101,7 +113,6 @@ class Exchange:
             raise OutcomeUnknown(
                 f"{self._base}{path.partition('?')[0]}: {type(error).__name__} {error}".rstrip()
             ) from error
-        return _readable(reply)
 
     async def _exchanged(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         # A redirect would repeat the request, and its secret, at a place that nobody configured.
@@ -109,6 +120,17 @@ class Exchange:
             method, url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
         ) as response:
             return Reply(response.status, response.headers, await response.read())
+
+
+@contextmanager
+def _noted(request: str) -> Iterator[Callable[[str], None]]:
+    """Notes the request, what came of it as it is told, and how long that took."""
+    came, begun = ["no answer"], time.monotonic()
+    try:
+        yield came.append
+    finally:
+        if (notes := overheard.get()) is not None:
+            notes.append(f"{request}: {came[-1]}, {1000 * (time.monotonic() - begun):.0f} ms")
 
 
 def basic(user: str, password: str) -> str:

@@ -122,7 +122,7 @@ async def _log(tx: BaseDBAsyncClient, engine: Engine, landed: Iterable[Exchange]
             e.lease.id, e.lease.delivery_channel, e.lease.attempts, e.started_at, now - e.started_at, len(e.targets),
             e.verdict.value, ledger.code(e.code), ledger.words(e.words),
             ledger.provider_id(e.answer.provider_id) if e.answer else None,
-            engine.worker,
+            engine.worker, e.revision, shown(e.requests),
         )
         for e in landed
         if e.verdict is not Verdict.LATE
@@ -133,8 +133,17 @@ async def _log(tx: BaseDBAsyncClient, engine: Engine, landed: Iterable[Exchange]
 
 _ATTEMPT = """
 INSERT INTO attempt (batch_id, delivery_channel, number, started_at, took_ms, targets, verdict, code, words,
-                     provider_id, worker)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+                     provider_id, worker, revision, requests)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"""
+
+
+def shown(requests: Sequence[str]) -> str:
+    """The first of them: where each target takes a request of its own there may be thousands."""
+    more = [f"and {len(requests) - _SHOWN} more"] if len(requests) > _SHOWN else []
+    return "\n".join([*requests[:_SHOWN], *more])
+
+
+_SHOWN = 10
 
 
 # An outcome that comes after its message was recalled, and after its batch was given up, is recalled all the same.

@@ -17,6 +17,7 @@ from ums.messaging.delivering import clicks, unsubscribing
 from ums.messaging.delivering.attachments import NotAttached, attachments
 from ums.messaging.engine import LEASE, Engine, Said
 from ums.providers.contract import Answer, Attachment, Common, Provider, Submission, Target
+from ums.providers.exchange import overheard
 from ums.snapshot import channel_type
 from ums.vocabulary import ChannelType, Reason, State
 
@@ -70,6 +71,10 @@ class Exchange:
     """Seconds, as the provider asked."""
     ended_at: int = 0
     """When the call was over; what comes after is ours."""
+    revision: int = 0
+    """The configuration that the DeliveryChannel was used by."""
+    requests: Sequence[str] = ()
+    """What went over the wire, without what is secret or personal, a line each; empty where it is no HTTP."""
 
 
 async def deliver(engine: Engine, lease: Lease) -> Exchange:
@@ -80,8 +85,11 @@ async def deliver(engine: Engine, lease: Lease) -> Exchange:
     if not targets or started >= lease.deadline_at:
         return Exchange(lease, targets, started, Verdict.LATE)
     async with _kept(engine, lease) as hold:
+        requests: list[str] = []
+        overheard.set(requests)
         exchange = await _submit(engine, hold, targets, started)
-        return replace(exchange, ended_at=engine.clock())
+        revision = (await engine.snapshots.newest()).revision
+        return replace(exchange, ended_at=engine.clock(), revision=revision, requests=requests)
 
 
 class Prepared(NamedTuple):

@@ -114,7 +114,8 @@ _DELIVERIES = "SELECT * FROM delivery WHERE recipient_id = $1 ORDER BY id"
 
 _ATTEMPTS = """
 SELECT DISTINCT a.id, a.batch_id, a.delivery_channel, a.number, a.started_at, a.took_ms, a.targets, a.verdict, a.code,
-       a.words, a.provider_id, a.worker, b.request_key
+       a.words, a.provider_id, a.worker,
+       a.revision, a.requests, b.request_key
 FROM ROWS($2: id bigint) AS listed
 JOIN batch b ON b.message_id = $1 AND listed.id BETWEEN b.first_id AND b.last_id
 JOIN attempt a ON a.batch_id = b.id ORDER BY a.id"""
