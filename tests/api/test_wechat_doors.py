@@ -16,10 +16,12 @@ import uvicorn
 from tests.api.conftest import Api
 from tests.plants import tables
 from tests.shop import Time, open_shop
+from ums.messaging.engine import running
 from ums.models import Delivery
 from ums.reconcile import reconcile
 from ums.sandbox import free_address, sandbox
 from ums.sandbox.wechat.components import ALL, Component, Components
+from ums.sandbox.wechat.events import letter
 from ums.settings import Settings
 from ums.vocabulary import SandboxAddress, State
 from ums.web import application
@@ -365,9 +367,50 @@ async def test_a_stranger_is_turned_away(wechat: Wechat, path: str) -> None:
             assert response.status == status
 
 
-async def test_an_event_of_an_account_that_nobody_declared_is_turned_away(wechat: Wechat) -> None:
-    async with wechat.api.session.post(f"{wechat.api.url}/v1/wechat/wxother/callback", data="<xml/>") as response:
+async def test_an_event_of_an_account_that_is_declared_no_more_is_thanked_for(wechat: Wechat) -> None:
+    await wechat.sends("mini")
+    event = {"ToUserName": "gh_1", "FromUserName": "openid", "MsgType": "event", "Event": "unsubscribe"}
+    url = f"{wechat.api.url}/v1/wechat/wxother/callback"
+    post = letter(url, PLATFORM, wechat.component.server, event)
+
+    async with wechat.api.session.post(post.url, data=post.body) as response:
+        assert (response.status, await response.text()) == (200, "success")
+    async with wechat.api.session.post(url, data="<xml><a>1</a></xml>") as response:
         assert response.status == 401
+
+
+@pytest.mark.parametrize("account", [MINI, "wxa35b9c23cfe664eb"])
+async def test_the_check_before_a_platform_is_published_is_passed(wechat: Wechat, account: str) -> None:
+    await wechat.sends("oa")
+
+    assert await checked(wechat, account) == {"text": True, "api": True}
+
+
+async def test_other_accounts_get_no_such_answers(wechat: Wechat) -> None:
+    await wechat.sends("oa")
+
+    assert await checked(wechat, "wxother") == {"text": False, "api": False}
+
+
+async def checked(wechat: Wechat, account: str) -> Any:
+    body = {"component_appid": PLATFORM, "appid": account}
+    async with wechat.api.session.post(f"{wechat.api.sandbox.address.http}/wechat/-/release-check", json=body) as told:
+        return await told.json()
+
+
+async def test_several_workers_refresh_an_account_once(wechat: Wechat) -> None:
+    await wechat.sends("mini")
+    wechat.component.tokens.end()
+    wechat.components.void()
+    async with running(wechat.api.engine.settings, wechat.api.engine.clock) as another:
+        workers = (wechat.api.engine, another)
+        providers = [await one.connections.get(await one.snapshots.newest(), "mini") for one in workers]
+        spoiled = await providers[0]._api.token()  # type: ignore[attr-defined]
+        tokens = [p._api.token(spoiled) for p in providers for _ in range(5)]  # type: ignore[attr-defined]
+
+        assert len(set(await asyncio.gather(*tokens)) - {spoiled}) == 1
+
+    assert (len(wechat.components._tokens._known), len(wechat.component.tokens._known)) == (1, 1)
 
 
 async def test_no_secret_is_in_a_table_a_log_or_an_answer(wechat: Wechat) -> None:

@@ -77,6 +77,18 @@ class TestCrypto:
             check_signature("another", signature(TOKEN, "1", "2"), "1", "2")
 
 
+async def test_it_opens_our_reply(session: aiohttp.ClientSession, theirs: WeChatCrypto) -> None:
+    oa = account(session, token=TOKEN, encodingAesKey=KEY)
+    raw = oa.reply({"ToUserName": "gh_1", "FromUserName": "openid"}, "订单 ]]> <b>").decode()
+    outer = {name: raw.partition(f"<{name}>")[2].partition("</")[0] for name in ("TimeStamp", "Nonce", "MsgSignature")}
+    signed, nonce = (outer[name].removeprefix("<![CDATA[").removesuffix("]]>") for name in ("MsgSignature", "Nonce"))
+
+    message = parse_message(theirs.decrypt_message(raw, signed, outer["TimeStamp"], nonce))
+
+    assert (message.type, message.source, message.target) == ("text", "gh_1", "openid")
+    assert message.content == "订单 ]] > <b>"
+
+
 async def test_the_check_of_a_server_address_is_answered_as_it_signs_one(session: aiohttp.ClientSession) -> None:
     now, signer = str(int(time.time())), WeChatSigner()
     signer.add_data(TOKEN, now, "nonce")

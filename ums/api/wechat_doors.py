@@ -10,20 +10,21 @@ from collections.abc import Awaitable, Callable
 from html import escape
 
 import structlog
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ums.errors import CallerRefused, ProviderBusy, ProviderRefused, SecretMissing, Unauthorized
 from ums.messaging import authorize
-from ums.messaging.delivering.receipts import take
 from ums.messaging.engine import Engine
+from ums.messaging.heard import Reply, heard
 from ums.messaging.invitation import InvitationInvalid
 from ums.providers.contract import Report
 
 log = structlog.get_logger()
 
-THANKS = "success"
+THANKS = b"success"
 MOST_BYTES = 64 * 1024
 # WeChat looks at the Referer: the page with its link must come from the domain that was entered there. Of the address
 # it may see no more than that.
@@ -37,8 +38,13 @@ _HEADERS = {
 async def events(request: Request) -> Response:
     """A ticket, or what an administrator did."""
 
-    async def heed(engine: Engine, report: Report) -> None:
-        await authorize.noticed(engine, report)
+    async def heed(engine: Engine, report: Report) -> Reply:
+        try:
+            await authorize.noticed(engine, report)
+        except (ProviderBusy, ProviderRefused) as error:
+            # A repeat would bring the same code, and a code is not what is missing: the next send asks WeChat itself.
+            log.warning("wechat_notice_not_heeded", error=str(error))
+        return Reply(THANKS)
 
     return await _heard(request, heed)
 
@@ -46,8 +52,8 @@ async def events(request: Request) -> Response:
 async def messages(request: Request) -> Response:
     """An event of an account that authorized us: receipts, as at any receipt door."""
 
-    async def heed(engine: Engine, report: Report) -> None:
-        await take(engine, await authorize.platforms(engine, request.path_params["appid"]), report)
+    async def heed(engine: Engine, report: Report) -> Reply:
+        return await heard(engine, request.path_params["appid"], report)
 
     return await _heard(request, heed)
 
@@ -84,7 +90,7 @@ ROUTES = [
 ]
 
 
-async def _heard(request: Request, heed: Callable[[Engine, Report], Awaitable[None]]) -> Response:
+async def _heard(request: Request, heed: Callable[[Engine, Report], Awaitable[Reply]]) -> Response:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -92,15 +98,13 @@ async def _heard(request: Request, heed: Callable[[Engine, Report], Awaitable[No
             return PlainTextResponse(f"more than {MOST_BYTES} bytes", 413)
     report = Report(request.method, dict(request.query_params), dict(request.headers), bytes(body))
     try:
-        await heed(request.app.state.engine, report)
+        reply = await heed(request.app.state.engine, report)
     except Unauthorized as error:
         return PlainTextResponse(str(error), 401)
     except CallerRefused as error:
         return PlainTextResponse(str(error), 400)
-    except (ProviderBusy, ProviderRefused) as error:
-        # A repeat would bring the same code, and a code is not what is missing: the next send asks WeChat itself.
-        log.warning("wechat_notice_not_heeded", error=str(error))
-    return PlainTextResponse(THANKS)
+    kind = "application/xml" if reply.body.startswith(b"<xml>") else "text/plain"
+    return Response(reply.body, media_type=kind, background=BackgroundTask(reply.then) if reply.then else None)
 
 
 async def _shown(request: Request, show: Callable[[Engine, str], Awaitable[str]]) -> Response:

@@ -97,6 +97,10 @@ class WechatProvider(Provider):
             for one in await self.templates()
         ]
 
+    def reply(self, event: Mapping[str, Any], text: str) -> bytes:
+        """What to answer to a `notice` that is a message, so that its sender reads this text."""
+        return self._door.reply(event, text)
+
     def greet(self, report: Report) -> str | None:
         return self._door.greet(report)
 

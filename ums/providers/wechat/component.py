@@ -102,6 +102,17 @@ class Component:
         title = str(about.get("nick_name", "")) if isinstance(about, dict) else ""
         return _grant(whole.get("authorization_info"), title)
 
+    async def say(self, auth_code: str, openid: str, text: str) -> None:
+        """Write to somebody who wrote to the account that this code stands for; raises as `granted`."""
+        token = (await self.granted(auth_code)).access_token
+        if token is None:
+            raise ProviderBusy("no_token", "WeChat granted an account without its access token")
+        message = {"touser": openid, "msgtype": "text", "text": {"content": text}}
+        asking = self._exchange.post(
+            f"/cgi-bin/message/custom/send?access_token={quote(token.value, safe='')}", message
+        )
+        (await said(asking, token.value)).accepted()
+
     async def fresh_token(self) -> Token:
         """Another access token of the account, with the refresh token for the next one."""
         known = await self.account_tokens.known(ACCOUNT_TOKEN)

@@ -4,6 +4,7 @@ https://developers.weixin.qq.com/miniprogram/dev/framework/server-ability/messag
 """
 
 import hashlib
+import secrets
 from base64 import b64decode, b64encode
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -20,6 +21,15 @@ def signature(*parts: str) -> str:
 def stand_in_key(secret: str) -> str:
     """The EncodingAESKey of a platform at the stand-in, where nobody entered one: 43 characters made of its secret."""
     return b64encode(hashlib.sha256(secret.encode()).digest()).decode().rstrip("=")
+
+
+def encrypted(encoding_aes_key: str, message: bytes, app_id: str) -> str:
+    """What `decrypted` opens."""
+    key = b64decode(encoding_aes_key + "=", validate=True)
+    clear = secrets.token_bytes(16) + len(message).to_bytes(4, "big") + message + app_id.encode()
+    filling = BLOCK - len(clear) % BLOCK
+    sealer = Cipher(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
+    return b64encode(sealer.update(clear + bytes([filling]) * filling) + sealer.finalize()).decode()
 
 
 def decrypted(encoding_aes_key: str, cipher_text: str) -> tuple[bytes, str]:

@@ -4,7 +4,9 @@ https://developers.weixin.qq.com/miniprogram/dev/framework/server-ability/messag
 """
 
 import hmac
+import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +14,7 @@ import orjson
 
 from ums.errors import CallerRefused, Problem, Unauthorized
 from ums.providers.contract import Account, Report
-from ums.providers.wechat.crypto import decrypted, signature, stand_in_key
+from ums.providers.wechat.crypto import decrypted, encrypted, signature, stand_in_key
 from ums.providers.wechat.xml import parsed
 
 MOST_BYTES = 64 * 1024
@@ -64,6 +66,21 @@ class Door:
         self._verify(report, "msg_signature", envelope)
         return _opened(self._decrypted(envelope))
 
+    def reply(self, event: Mapping[str, Any], text: str) -> bytes:
+        """The answer to a message, by which its sender reads this text."""
+        now, nonce = str(int(time.time())), secrets.token_hex(8)
+        message = (
+            f"<xml><ToUserName>{_cdata(event['FromUserName'])}</ToUserName>"
+            f"<FromUserName>{_cdata(event['ToUserName'])}</FromUserName><CreateTime>{now}</CreateTime>"
+            f"<MsgType>{_cdata('text')}</MsgType><Content>{_cdata(text)}</Content></xml>"
+        )
+        sealed = encrypted(self.encoding_aes_key, message.encode(), self.app_id)
+        return (
+            f"<xml><Encrypt>{_cdata(sealed)}</Encrypt>"
+            f"<MsgSignature>{_cdata(signature(self.token, now, nonce, sealed))}</MsgSignature>"
+            f"<TimeStamp>{now}</TimeStamp><Nonce>{_cdata(nonce)}</Nonce></xml>"
+        ).encode()
+
     def _decrypted(self, envelope: str) -> bytes:
         if not self.encoding_aes_key:
             raise unreadable("it is encrypted: credentials.encodingAesKey is missing")
@@ -96,3 +113,7 @@ def _opened(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise unreadable(str(error)) from error
     return dict(opened)
+
+
+def _cdata(text: object) -> str:
+    return f"<![CDATA[{str(text).replace(']]>', ']] >')}]]>"

@@ -73,6 +73,14 @@ def encrypted(encoding_aes_key: str, message: bytes, app_id: str, salt: bytes) -
     return b64encode(sealed.update(clear + bytes([filling]) * filling) + sealed.finalize()).decode()
 
 
+def decrypted(encoding_aes_key: str, cipher_text: str) -> bytes:
+    """The message in an answer; raises ValueError."""
+    key = b64decode(encoding_aes_key + "=")
+    opener = Cipher(algorithms.AES(key), modes.CBC(key[:16])).decryptor()
+    clear = opener.update(b64decode(cipher_text, validate=True)) + opener.finalize()
+    return clear[20 : 20 + int.from_bytes(clear[16:20], "big")]
+
+
 def xml(values: Event) -> str:
     """Numbers as they are, texts as CDATA."""
     return "".join(f"<{name}>{_inner(value)}</{name}>" for name, value in values.items())

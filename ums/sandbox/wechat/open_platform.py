@@ -29,6 +29,7 @@ from ums.sandbox.wechat.components import ALL, CODE_LIFE, LIFE, Component, Compo
 from ums.sandbox.wechat.events import Server, letter
 from ums.sandbox.wechat.pages import Pages
 from ums.sandbox.wechat.refusals import Refused, accepted, answered, parsed
+from ums.sandbox.wechat.release_check import ReleaseCheck
 
 TICKET_EVERY = 600.0
 """Seconds."""
@@ -66,6 +67,7 @@ class OpenPlatform:
             web.put("/wechat/-/platform", self._enter),
             web.put("/wechat/-/authorizations", self._authorize),
             *Pages(self.components, self.confirm).routes(),
+            *ReleaseCheck(self._stage, self.components).routes(),
         )
 
     def confirm(self, component: Component, account: str, pre_auth_code: str) -> str:
