@@ -184,6 +184,36 @@ class ImportState(Enum):
     """It could not be read to its end; `failure` says why, and what came before stays imported unless it was atomic."""
 
 
+class RecurringState(Enum):
+    """Where a recurring message stands."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+    """Its last time, or the last of its number of times, is over."""
+    CANCELLED = "cancelled"
+
+
+class Missed(Enum):
+    """What becomes of occurrences that nobody was there to send."""
+
+    LATEST = "latest"
+    """The latest of them is sent, late; the others are not."""
+    SKIP = "skip"
+    """None of them is."""
+
+
+class OccurrenceOutcome(Enum):
+    """What came of one time of a recurring message."""
+
+    ACCEPTED = "accepted"
+    """It is a message, like any other."""
+    REFUSED = "refused"
+    """It could not be sent under the configuration of that moment; its problems say why."""
+    SKIPPED = "skipped"
+    """It was missed."""
+
+
 class Told(IntEnum):
     """What a developer can be told of a target; the numbers are those of the reference product's callbacks."""
 

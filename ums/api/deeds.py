@@ -13,6 +13,7 @@ from ums.members.audit_log import Deed
 WORDS: Mapping[str, str] = {
     "id": "message",
     "ids": "callback",
+    "recurringMessage": "recurringMessage",
     "ticket": "ticket",
     "job": "job",
     "deliveryChannel": "deliveryChannel",
@@ -32,11 +33,11 @@ WORDS: Mapping[str, str] = {
 }
 """By argument, or field of an input, where need be with the one around it. What is not in here is not written down."""
 
-INTO = {"input", "body", "template", "audience", "users"}
+INTO = {"input", "message", "body", "template", "audience", "users"}
 """Which inputs are looked into. Content, variables and addresses are in none of them by these names."""
 
-MADE = ("message", "ticket", "job")
-"""Fields of an answer whose ids belong to it."""
+MADE = {"message": "message", "recurring_message": "recurringMessage", "ticket": "ticket", "job": "job"}
+"""Fields of an answer whose ids belong to it, and their words."""
 
 LONGEST = 160
 """Characters of a value: no id or name has more."""
@@ -85,5 +86,5 @@ def _words(given: Any, around: str = "") -> Iterator[str]:
 
 
 def _made(answer: Any) -> list[str]:
-    found = {word: getattr(getattr(answer, word, None), "id", None) for word in MADE}
+    found = {word: getattr(getattr(answer, field, None), "id", None) for field, word in MADE.items()}
     return [f"{word}:{made}" for word, made in found.items() if made is not None]

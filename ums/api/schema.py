@@ -46,6 +46,7 @@ from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.progress import ProgressSubscription
 from ums.api.recall import RecallMutation
+from ums.api.recurring import RecurringMutation, RecurringQuery
 from ums.api.refusals import refused
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
@@ -65,6 +66,7 @@ log = structlog.get_logger()
 @strawberry.type
 class Query(
     MessagesQuery,
+    RecurringQuery,
     DirectoryQuery,
     ImportsQuery,
     ListsQuery,
@@ -82,6 +84,7 @@ class Query(
 @strawberry.type
 class Mutation(
     SendingMutation,
+    RecurringMutation,
     RecallMutation,
     ScheduledMutation,
     CallbacksMutation,

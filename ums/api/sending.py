@@ -116,7 +116,9 @@ class SendingMutation:
         self, info: Info, given: Annotated[SendMessageInput, strawberry.argument(name="input")]
     ) -> SendMessagePayload:
         try:
-            accepted = await send(info.context.engine, info.context.channel, _request(given), info.context.caller.login)
+            accepted = await send(
+                info.context.engine, info.context.channel, read_request(given), info.context.caller.login
+            )
         except CallerRefused as refused:
             found = [f"{problem.path} {problem.code}" for problem in refused.problems]
             log.info("message_refused", channel=info.context.channel["name"], send_no=given.send_no, problems=found)
@@ -124,7 +126,7 @@ class SendingMutation:
         return SendMessagePayload(message=Message.of(accepted), problems=[])
 
 
-def _request(given: SendMessageInput) -> SendRequest:
+def read_request(given: SendMessageInput) -> SendRequest:
     return SendRequest(
         audience=read_audience(given.audience),
         content=read_content(given.body.content) if given.body.content else None,

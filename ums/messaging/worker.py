@@ -13,6 +13,7 @@ from ums.messaging.delivering.inquire import inquire
 from ums.messaging.engine import Engine, log_failure, running
 from ums.messaging.keeping.nights import keep_nights
 from ums.messaging.keeping.retention import keep_house
+from ums.messaging.sending.recur import keep_recurring
 from ums.people.uploads import keep_importing
 from ums.settings import Settings
 from ums.vocabulary import Clock, Priority
@@ -61,6 +62,7 @@ async def serve(engine: Engine, lanes: Sequence[Priority] = tuple(Priority), bes
         keep_calling(engine),
         keep_importing(engine.snapshots, engine.clock, engine.stopping),
         keep_nights(engine),
+        keep_recurring(engine),
     )
     rounds = [asyncio.create_task(each) for each in (*loops, *(loop(engine) for loop in beside))]
     try:

@@ -12,14 +12,15 @@ from ums.models.materials import Material, MaterialPart
 from ums.models.members import AuditLogEntry, MemberSession, MemberToken, SigningIn
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.provider_objects import Making, ProviderObject
+from ums.models.recurring import Occurrence, RecurringMessage
 from ums.models.tokens import Authorization, ProviderToken
 from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, Message, Recipient, WaitingReceipt
 
 __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Authorization", "Batch",
     "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
-    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart", "MemberSession",
-    "MemberToken", "Message", "Night", "Override", "PeopleList", "ProviderObject", "ProviderToken", "Recipient",
-    "Resource", "ResourceVersion", "Revision", "SegmentSize", "SigningIn", "StoredSecret", "Tag", "User",
-    "UserImport", "WaitingReceipt", "WatchStatus",
+    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart",
+    "MemberSession", "MemberToken", "Message", "Night", "Occurrence", "Override", "PeopleList", "ProviderObject",
+    "ProviderToken", "Recipient", "RecurringMessage", "Resource", "ResourceVersion", "Revision", "SegmentSize",
+    "SigningIn", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from ums.database import execute, fetch, rows, transaction
 from ums.members import audit_log
 from ums.messaging.ledger import Entry, record
+from ums.models import RecurringMessage
 from ums.people import lists
 from ums.snapshot import Snapshot
 from ums.vocabulary import Reason, State
@@ -54,6 +55,7 @@ async def forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
         waiting = await fetch(tx, "SELECT id FROM message WHERE due_at IS NOT NULL AND NOT expanded")
         named_in = {row["id"] >> 32 for row in traces} | {row["id"] for row in waiting}
         await _blank_audiences(tx, sorted(named_in), {user_id, *addresses})
+        await _blank_recurring(tx, {user_id, *addresses})
         await execute(tx, "DELETE FROM list_member WHERE user_id = $1", user_id)
         await execute(tx, audit_log.FORGET, audit_log.word_of_user(user_id), audit_log.word_of_user(FORGOTTEN))
         await execute(tx, "DELETE FROM user_account WHERE id = $1", account)
@@ -77,10 +79,19 @@ async def _blank_audiences(tx: BaseDBAsyncClient, message_ids: Sequence[int], wo
             await execute(tx, _KEEP_AUDIENCES, rows((n, orjson.dumps(audience).decode()) for n, audience in changed))
 
 
+async def _blank_recurring(tx: BaseDBAsyncClient, words: set[str]) -> None:
+    """In what is still to be sent, again and again; there are few of them."""
+    for recurring in await RecurringMessage.all().using_db(tx).select_for_update():
+        blank = _blanked(recurring.request["audience"], words)
+        if blank != recurring.request["audience"]:
+            recurring.request = {**recurring.request, "audience": blank}
+            await recurring.save(using_db=tx, update_fields=["request"])
+
+
 def _blanked(audience: dict[str, Any], words: set[str]) -> dict[str, Any]:
     blank = dict(audience)
     if users := audience.get("users"):
-        blank["users"] = {**users, "userIds": _without(users["userIds"], words)}
+        blank["users"] = {**users, "userIds": _without(users["userIds"] or [], words)}
     if groups := audience.get("addresses"):
         blank["addresses"] = [{**group, "addresses": _without(group["addresses"], words)} for group in groups]
     return blank

@@ -18,6 +18,7 @@ from ums.messaging import materials
 from ums.messaging.counts import BUCKET
 from ums.messaging.delivering.receipts import KEPT
 from ums.messaging.engine import Engine, log_failure
+from ums.messaging.sending import recurring
 from ums.snapshot import Snapshot
 
 log = structlog.get_logger()
@@ -78,7 +79,7 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
                     return removed
     if folded := await _fold(now, most):
         return folded
-    if forgotten := await materials.forget(now, most):
+    if forgotten := await materials.forget(now, most) or await recurring.expire(now - LONGEST, most):
         return forgotten
     if dropped := await fetch(connection(), _FORGET_RECEIPTS, now - KEPT, most):
         codes, first = sorted({row["delivery_channel"] for row in dropped}), dropped[0]["provider_id"]
@@ -191,6 +192,7 @@ _BELONGS = (
     ("delivery", "delivery gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("recipient", "recipient gone ON gone.id BETWEEN listed.first_id AND listed.last_id"),
     ("callback", "callback gone ON gone.message_id = listed.id"),
+    ("recurring_occurrence", "recurring_occurrence gone ON gone.message_id = listed.id"),
     ("audit_desk", f"{_TICKET} JOIN audit_desk gone ON gone.ticket_id = ticket.id"),
     ("audit_event", f"{_TICKET} JOIN audit_event gone ON gone.ticket_id = ticket.id"),
     ("audit_ticket", "audit_ticket gone ON gone.message_id = listed.id"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.audit.rules import Review
 from ums.audit.tickets import Filed, file
@@ -28,20 +29,38 @@ async def send(engine: Engine, channel: Body, request: SendRequest, by: str = ""
     begun, fingerprint = engine.clock(), _fingerprint(request)
     if known := await _known(channel, request, fingerprint):
         return known
-    snapshot = await engine.snapshots.newest()
-    await prepared(snapshot, channel)
-    draft = Draft(snapshot, channel, request, by)
-    message = draft.message(engine.clock())
-    await materials.check(engine, message, "input.body.template" if request.template else "input.body.content")
+    message, review = await drafted(engine, channel, request, by)
     message.input_hash = fingerprint
-    if await _stored(engine, message, draft.review):
-        if engine.tracing.on:
-            engine.tracing.tell(_act(message, begun, engine.clock()))
+    if await _stored(engine, message, review):
+        trace(engine, message, begun)
         return message
     known = await _known(channel, request, fingerprint)  # somebody was faster with the same idempotency key
     if known is None:
         raise RuntimeError("the message was not stored, and there is none with its idempotency key")
     return known
+
+
+async def drafted(engine: Engine, channel: Body, request: SendRequest, by: str = "") -> tuple[Message, Review | None]:
+    """The message, not stored yet, and the review that it must pass; raises CallerRefused with every problem."""
+    snapshot = await engine.snapshots.newest()
+    await prepared(snapshot, channel)
+    draft = Draft(snapshot, channel, request, by)
+    message = draft.message(engine.clock())
+    await materials.check(engine, message, "input.body.template" if request.template else "input.body.content")
+    return message, draft.review
+
+
+async def keep(tx: BaseDBAsyncClient, message: Message, review: Review | None, now: int) -> None:
+    """Store a drafted message without an idempotency key in a transaction of the caller's; it gets its id."""
+    await _keep([message])
+    if review:
+        await file(tx, [Filed(review, message.revision, message_id=message.id)], now)
+
+
+def trace(engine: Engine, message: Message, begun: int) -> None:
+    """Where somebody follows traces: that the message was accepted."""
+    if engine.tracing.on:
+        engine.tracing.tell(_act(message, begun, engine.clock()))
 
 
 def _act(message: Message, begun: int, now: int) -> Act:
