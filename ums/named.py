@@ -4,14 +4,14 @@ A team does not know the id of what JSMS has not made yet; so content may say `t
 `temp_id: 37582`, and gets the id when a message is accepted.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ums.kept import KeptObjects
 from ums.platforms import PLATFORMS
 from ums.providers import providers
 from ums.schemas import did_you_mean
-from ums.vocabulary import ChannelType
+from ums.vocabulary import ChannelType, ObjectState
 
 Body = Mapping[str, Any]
 Bodies = Mapping[str, Mapping[str, Body]]
@@ -72,10 +72,14 @@ class Names:
                 if name in body and (wrong := judge(field, str(body[name]), reach)):
                     yield Flaw(f"{field.type.value}.{name}", wrong)
 
-    def keeper(self, field: Field, name: str) -> str:
-        """The DeliveryChannel whose account holds it; empty when there is no such document."""
-        declared = self._declared(field, name)[1]
-        return str(declared["deliveryChannel"]) if declared else ""
+    def gone(self, content: Mapping[str, Body], code: str) -> str:
+        """Which template or signature the provider of this DeliveryChannel has not any more; empty when it has all."""
+        for field in _fields(content):
+            given = content[field.type.value].get(field.by_id)
+            found = self._kept.objects.get((field.kind, code, str(given)))
+            if found and found.state is ObjectState.INVALID:
+                return found.unusable
+        return ""
 
     def _declared(self, field: Field, name: str) -> tuple[str, Body | None]:
         identity = f"{self._channel}/{name}"
@@ -103,6 +107,15 @@ def channel_type(delivery_channel: Body) -> ChannelType:
     """What kind of address a DeliveryChannel reaches."""
     name = delivery_channel["platform"]
     return PLATFORMS[name].type if name in PLATFORMS else providers()[name].type
+
+
+def by_type(declared: Mapping[str, Body], codes: Iterable[str]) -> dict[str, list[str]]:
+    """These DeliveryChannels by the type of content that they take; what is not declared is left out."""
+    found: dict[str, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        if code in declared:
+            found.setdefault(channel_type(declared[code]).value, []).append(code)
+    return found
 
 
 def _fields(content: Mapping[str, Body]) -> Iterator[Field]:

@@ -15,7 +15,7 @@ import orjson
 from ums import keeping
 from ums.database import Rows, connection, fetch
 from ums.kept import KeptObjects
-from ums.named import Names
+from ums.named import Names, by_type
 from ums.named import channel_type as channel_type
 from ums.paths import ABSENT, value_at, with_value
 from ums.sensitive import WordSearches
@@ -113,11 +113,8 @@ class Snapshot:
 
     def reaching(self, channel: str) -> dict[str, list[str]]:
         """The DeliveryChannels that a Channel, by name, may send through now, by type of content."""
-        body, found = self.all("Channel").get(channel), dict[str, list[str]]()
-        for code in self.granted(body) if body else ():
-            if declared := self.delivery_channel(code):
-                found.setdefault(channel_type(declared).value, []).append(code)
-        return found
+        body = self.all("Channel").get(channel)
+        return by_type(self.all("DeliveryChannel"), self.granted(body) if body else ())
 
     def _owned(self, channel: str, kind: str, judge: "_Judge") -> dict[Key, str]:
         judged = (

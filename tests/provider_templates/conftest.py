@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.shop import Shop
+from ums.provider_templates import make as make  # the effects that `ums` knows
+from ums.provider_templates import sync as sync
 from ums.reconcile import Options, reconcile
 from ums.reconcile.effects import perform
 from ums.sandbox.jsms import templates as reviewer

@@ -16,6 +16,7 @@ from ums.database import connection, fetch, transaction
 from ums.errors import OutcomeUnknown, UmsError
 from ums.models import Making, Resource
 from ums.provider_templates.accounts import account, identity
+from ums.providers import providers
 from ums.providers.contract import Provider
 from ums.providers.keeper import Kept, ObjectId
 from ums.reconcile.change import Change
@@ -111,11 +112,12 @@ async def _is_shared(making: Making) -> bool:
 async def _look(kind: str, settings: Settings, clock: Clock, body: Body) -> None:
     """What is known by its id alone is not UMS's to change; how it stands is asked, where the provider tells."""
     code, named = body["deliveryChannel"], ObjectId(kind, str(body["id"]))
+    connected = await Resource.get_or_none(kind="DeliveryChannel", name=code)
+    if connected and kind not in providers()[connected.body["platform"]].keeps:
+        async with transaction() as tx:
+            await keeping.forget(tx, code, named)  # a send had been refused before the document changed
+        return
     async with account(settings, clock, code) as provider:
-        if kind not in provider.keeps:
-            async with transaction() as tx:
-                await keeping.forget(tx, code, named)  # what was said of it before the document changed
-            return
         found = [one for one in await provider.kept([named]) if one.object == named]
         await _write(provider, named, found, clock)
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
 
-from ums.providers.keeper import Keeper, Reviewed
+from ums.providers.keeper import Keeper, ObjectId, Reviewed
 from ums.vocabulary import ChannelType, Proof, Reason, SandboxAddress, State
 
 
@@ -185,6 +185,8 @@ class Answer:
     words: str = ""
     pause: float = 0
     """Seconds for which the provider wants no further call: its quota is used up."""
+    gone: ObjectId | None = None
+    """The template that, it says, is not there."""
 
 
 @dataclass(frozen=True)

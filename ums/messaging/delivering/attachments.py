@@ -26,6 +26,8 @@ _REMEMBERED = 4
 class NotAttached(UmsError):
     """The sender must act; or nobody, when it may work `later`."""
 
+    code = "attachment"
+
     def __init__(self, words: str, *, later: bool = False) -> None:
         self.words, self.later = words, later
         super().__init__(words)

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from ums import keeping
 from ums.database import connection, execute, execute_many, is_away, is_crowded, rows, transaction
 from ums.messaging import ledger, statements
 from ums.messaging.counts import Tally
@@ -24,6 +25,7 @@ from ums.messaging.expanding.look import settle
 from ums.messaging.ledger import Entry, record
 from ums.models import Attempt
 from ums.providers.contract import Answer, Common, Target
+from ums.providers.keeper import ObjectId
 from ums.vocabulary import Priority, Reason, State
 
 log = structlog.get_logger()
@@ -68,6 +70,9 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
         entries = [entry for exchange in landed for entry in await _entries(tx, exchange, now)]
         await _log(tx, engine, landed, now)
         await limits.learn(tx, landed, now)
+        gone = dict.fromkeys(_gone(landed))
+        for code, template, words in gone:
+            await keeping.refused(tx, code, template, words, now)
         tally = Tally()
         await record(tx, entries, now, tally)
         for code in {exchange.lease.delivery_channel for exchange in landed}:
@@ -78,7 +83,17 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
         await tally.count(tx, now)
     for exchange in landed:
         tell(engine, exchange, now)
+    if gone:
+        engine.snapshots.look_again()
     await settle(list({exchange.lease.message_id for exchange in landed}))
+
+
+def _gone(landed: Iterable[Exchange]) -> Iterator[tuple[str, ObjectId, str]]:
+    """The DeliveryChannel and the template that its provider says is not there, and its words."""
+    for exchange in landed:
+        if exchange.answer and exchange.answer.gone:
+            said = next((f"{o.code} {o.words}" for o in exchange.answer.outcomes if o.reason is Reason.CONTENT), "")
+            yield exchange.lease.delivery_channel, exchange.answer.gone, f"a send was refused: {said}"
 
 
 async def _entries(tx: BaseDBAsyncClient, exchange: Exchange, now: int) -> list[Entry]:

@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from ums.database import connection, execute, fetch, fetch_tuples, rows
-from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing
+from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing, UmsError
 from ums.messaging import statements
 from ums.messaging.delivering import clicks, unsubscribing
 from ums.messaging.delivering.attachments import NotAttached, attachments
@@ -106,6 +106,16 @@ class Prepared(NamedTuple):
         return Submission(key, self.content, targets, self.created_at, self.personal, self.files)
 
 
+class TemplateGone(UmsError):
+    """The operator must act: the provider has not the template that the message is made of, as it said before."""
+
+    code, later = "template_gone", False
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(words)
+
+
 async def _submit(engine: Engine, hold: "_Hold", targets: Sequence[Target], started: int) -> Exchange:
     """One call to the provider, told apart by who must act when it fails."""
     lease = hold.lease
@@ -121,10 +131,10 @@ async def _submit(engine: Engine, hold: "_Hold", targets: Sequence[Target], star
         return Exchange(lease, targets, started, Verdict.BUSY, busy.code, busy.message, retry_after=busy.retry_after)
     except ProviderRefused as refused:
         return Exchange(lease, targets, started, Verdict.REFUSED, refused.code, refused.message)
-    except NotAttached as missing:
+    except (NotAttached, TemplateGone) as missing:
         state, reason = (State.PLANNED, None) if missing.later else (State.REFUSED, Reason.CONTENT)
-        answer = Answer(others=Common(state, reason, "attachment", missing.words))
-        return Exchange(lease, targets, started, Verdict.ANSWERED, "attachment", missing.words, answer)
+        answer = Answer(others=Common(state, reason, missing.code, missing.words))
+        return Exchange(lease, targets, started, Verdict.ANSWERED, missing.code, missing.words, answer)
     except OutcomeUnknown as unknown:
         verdict = Verdict.BUSY if key else Verdict.UNKNOWN
         return Exchange(lease, targets, started, verdict, unknown.code, unknown.message)
@@ -145,6 +155,8 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     kind = channel_type(declared)
     said = await engine.together(_read, lease.message_id)
     content = said.content[kind.value]
+    if gone := snapshot.names(said.channel).gone({kind.value: content}, lease.delivery_channel):
+        raise TemplateGone(gone)
     urls = content.get("files", ()) if provider.attaches else ()
     files = await attachments(engine, lease.message_id, said.channel, urls) if urls else ()
     linked = clicks.wanted(declared, personal=provider.personal)

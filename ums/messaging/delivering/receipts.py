@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from ums import keeping
 from ums.database import execute, execute_many, fetch, fetch_tuples, rows, transaction
 from ums.errors import ProviderRefused, Unauthorized
 from ums.messaging import ledger
@@ -14,6 +15,7 @@ from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
 from ums.providers import providers
 from ums.providers.contract import Provider, Receipt, Report
+from ums.providers.keeper import Reviewed
 from ums.snapshot import channel_type
 from ums.tracing import Act
 from ums.vocabulary import ChannelType, Reason, State
@@ -58,11 +60,21 @@ async def take(engine: Engine, candidates: Sequence[Provider], report: Report) -
     for provider in candidates:
         try:
             told = provider.receipts(report)
+            decided = () if told else provider.reviews(report)
         except Unauthorized:
             continue
         await apply(engine, provider.account.code, told)
+        await _review(engine, provider.account.code, decided)
         return len(told), provider.thanks
     raise Unauthorized("no DeliveryChannel of this door has the credentials that this report bears")
+
+
+async def _review(engine: Engine, code: str, decided: Sequence[Reviewed]) -> None:
+    """Write down what the provider's reviewers decided; what of it nobody here knows, a worker asks about."""
+    if decided:
+        async with transaction() as tx:
+            await keeping.reviewed(tx, code, decided, engine.clock())
+        engine.snapshots.look_again()
 
 
 async def apply(engine: Engine, code: str, told: Sequence[Receipt]) -> None:

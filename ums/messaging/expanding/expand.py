@@ -14,6 +14,7 @@ from ums.messaging.counts import USERS
 from ums.messaging.expanding.cap import cap, take_turns
 from ums.messaging.expanding.fan_out import FanOut, Pinned, Takers
 from ums.models import Message
+from ums.named import by_type
 from ums.people import lists
 from ums.people.groups import (
     EVERYBODY,
@@ -127,7 +128,10 @@ def unsendable(message: Message, newest: Snapshot) -> str:
         return ""
     groups = message.audience.get("addresses")
     codes = [group["deliveryChannel"] for group in groups] if groups else [c for s in message.steps for c in s["send"]]
-    return newest.unusable(message.channel, codes)
+    if reason := newest.unusable(message.channel, codes):
+        return reason
+    reach = by_type(newest.all("DeliveryChannel"), codes)
+    return "; ".join(flaw.message for flaw in newest.names(message.channel).flaws(message.content, reach))
 
 
 def fail(message: Message, reason: str) -> None:

@@ -14,6 +14,7 @@ from ums.messaging.sending.content import check
 from ums.messaging.sending.quiet import NEVER, disturbing, quiet_until
 from ums.messaging.sending.render import render, values
 from ums.models import Message
+from ums.named import by_type
 from ums.snapshot import Body, Snapshot, channel_type
 from ums.vocabulary import ChannelType, MessageState, Priority
 
@@ -136,9 +137,8 @@ class Draft:
         """With the provider's id for every template and signature that is named; refused where that is of no use."""
         names = self._snapshot.names(self._channel["name"])
         if not self._problems:
-            reach: dict[str, list[str]] = {}
-            for code in dict.fromkeys(code for step in steps for code in step["send"]):
-                reach.setdefault(self._type(code).value, []).append(code)
+            codes = (code for step in steps for code in step["send"])
+            reach = by_type(self._snapshot.all("DeliveryChannel"), codes)
             path = "input.body.template" if self._request.template else "input.body.content"
             for flaw in names.flaws(content, reach):
                 self._refuse(f"{path}.{flaw.path}", "provider_template_unusable", flaw.message)

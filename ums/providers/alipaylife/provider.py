@@ -13,6 +13,7 @@ import aiohttp
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from ums.providers.alipaylife.gateway import ACCEPTED, Gateway, Keys
 from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Submission, Target
+from ums.providers.keeper import ObjectId
 from ums.vocabulary import ChannelType, Proof, Reason, State
 
 METHOD = "alipay.open.public.message.single.send"
@@ -103,7 +104,8 @@ class AlipayLife(Provider):
         if run.stop and all(outcome.state is State.PLANNED for outcome in outcomes):
             raise run.stop
         pause = run.stop.retry_after or 1.0 if isinstance(run.stop, ProviderBusy) else 0
-        return Answer(outcomes, pause=pause)
+        gone = ObjectId("ProviderTemplate", submission.content["template_id"]) if run.verdict else None
+        return Answer(outcomes, pause=pause, gone=gone)
 
     async def _tell(self, target: Target, content: Mapping[str, Any], keys: Keys, run: _Run) -> Outcome:
         """One call, unless the calls before it have shown that it would be in vain."""

@@ -73,13 +73,14 @@ def reviewed(kind: str, data: str) -> list[Reviewed]:
     of, id_name = _CALLBACKS[kind]
     try:
         said = orjson.loads(data)
-        review = Review.APPROVED if int(said["status"]) == 1 else Review.REJECTED
+        review = _DECIDED[int(said["status"])]
         return [Reviewed(ObjectId(of, str(int(said[id_name]))), review, str(said.get("refuseReason") or ""))]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         problem = Problem(code="receipt_unreadable", message=f"JSMS review {data[:200]!r}: {error!r}")
         raise CallerRefused([problem]) from error
 
 
+_DECIDED = {0: Review.IN_REVIEW, 1: Review.APPROVED, 2: Review.REJECTED}
 _CALLBACKS = {"SMS_TEMPLATE": (TEMPLATE, "tempId"), "SMS_SIGN": (SIGNATURE, "signId")}
 
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import aiohttp
@@ -18,6 +19,9 @@ from ums.providers.wechat.round import AT_ONCE, Round
 from ums.providers.wechat.said import Said
 from ums.providers.wechat.templates import Library, WechatTemplate
 from ums.vocabulary import State
+
+NO_TEMPLATE = "40037"
+"""The account has none of that id."""
 
 
 class WechatProvider(Provider):
@@ -65,7 +69,10 @@ class WechatProvider(Provider):
             path, body = self._message(submission, target)
             return self._outcome(target, await self._api.post(path, body))
 
-        return await Round(submission.targets, call).answer(repeatable=self._repeatable(submission))
+        answer = await Round(submission.targets, call).answer(repeatable=self._repeatable(submission))
+        if any(outcome.code == NO_TEMPLATE for outcome in answer.outcomes):
+            return replace(answer, gone=ObjectId("ProviderTemplate", submission.content["template_id"]))
+        return answer
 
     def _outcome(self, target: Target, said: Said) -> Outcome:
         """Of one target; raises what the next one would meet too."""

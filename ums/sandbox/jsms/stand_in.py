@@ -4,25 +4,23 @@
     POST /v1/templates   GET, PUT, DELETE /v1/templates/{id}
     POST /v1/sign        GET, POST, DELETE /v1/sign/{id}
 
-Receipts go to `/v1/sms/callback` of the service, one signed form each, or are fetched: see `ums.sandbox.jsms.reports`.
+Receipts and reviews go to `/v1/sms/callback` of the service, one signed form each; receipts are fetched instead by who
+ever did so: see `ums.sandbox.jsms.callbacks` and `ums.sandbox.jsms.reports`.
 Templates and signatures are in `ums.sandbox.jsms.templates`.
 """
 
-import hashlib
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-import orjson
 from aiohttp import web
 
+from ums.sandbox.jsms import callbacks
+from ums.sandbox.jsms.callbacks import Callbacks
 from ums.sandbox.jsms.refusals import Refused, parsed
 from ums.sandbox.jsms.reports import Reports
 from ums.sandbox.jsms.templates import Reviewer
-from ums.sandbox.postman import Letter, Postman, Receipt
 from ums.sandbox.stage import Credentials, StandIn, credentials, submitted
 
 RECIPIENTS = 1000
@@ -40,10 +38,10 @@ class JsmsStandIn(StandIn):
     async def start(self) -> None:
         self._last_id = int(time.time()) * 10_000  # ids go on rising when the sandbox is started again
         self._reports, self.reviewer = Reports(), Reviewer(self.stage)
-        self._postman = Postman(self.stage.session, self.stage.record, self._seal)
+        self._callbacks = Callbacks(self.stage, self.reviewer)
 
     async def stop(self) -> None:
-        await self._postman.close()
+        await self._callbacks.close()
 
     def routes(self) -> Sequence[web.RouteDef]:
         return (
@@ -117,7 +115,8 @@ class JsmsStandIn(StandIn):
         return web.json_response(reports)
 
     async def _create_template(self, request: web.Request, account: Credentials) -> web.Response:
-        return web.json_response(self.reviewer.create_template(account[0], parsed(await request.read())))
+        made = self.reviewer.create_template(account[0], parsed(await request.read()))
+        return self._in_review(callbacks.TEMPLATE, account, made)
 
     async def _template(self, request: web.Request, account: Credentials) -> web.Response:
         key, temp_id = account[0], int(request.match_info["id"])
@@ -125,14 +124,15 @@ class JsmsStandIn(StandIn):
             case "GET":
                 return web.json_response(self.reviewer.template(key, temp_id))
             case "PUT":
-                return web.json_response(self.reviewer.edit_template(key, temp_id, parsed(await request.read())))
+                edited = self.reviewer.edit_template(key, temp_id, parsed(await request.read()))
+                return self._in_review(callbacks.TEMPLATE, account, edited)
             case "DELETE":
                 self.reviewer.delete_template(key, temp_id)
                 return web.Response()
         raise Refused(405, 50018, "method not supported")
 
     async def _create_sign(self, request: web.Request, account: Credentials) -> web.Response:
-        return web.json_response(self.reviewer.create_sign(account[0], await _parts(request)))
+        return self._in_review(callbacks.SIGN, account, self.reviewer.create_sign(account[0], await _parts(request)))
 
     async def _sign(self, request: web.Request, account: Credentials) -> web.Response:
         key, sign_id = account[0], int(request.match_info["id"])
@@ -140,11 +140,18 @@ class JsmsStandIn(StandIn):
             case "GET":
                 return web.json_response(self.reviewer.sign(key, sign_id))
             case "POST":
-                return web.json_response(self.reviewer.edit_sign(key, sign_id, await _parts(request)))
+                edited = self.reviewer.edit_sign(key, sign_id, await _parts(request))
+                return self._in_review(callbacks.SIGN, account, edited)
             case "DELETE":
                 self.reviewer.delete_sign(key, sign_id)
                 return web.Response()
         raise Refused(405, 50018, "method not supported")
+
+    def _in_review(self, kind: str, account: Credentials, made: Mapping[str, int]) -> web.Response:
+        """The answer; the reviewer's comes later, except to who fetches."""
+        if not self._reports.fetches(account[0]):
+            self._callbacks.review(kind, next(iter(made.values())), account)
+        return web.json_response(made)
 
     def _message(self, body: bytes) -> dict[str, Any]:
         message = parsed(body)
@@ -185,21 +192,7 @@ class JsmsStandIn(StandIn):
                 if self._reports.fetches(account[0]):
                     self._reports.keep(account[0], after, report)
                 else:
-                    self._postman.later(after, account, [report])
-
-    def _seal(self, account: Credentials, receipts: Sequence[Receipt]) -> Letter:
-        nonce, timestamp = secrets.randbits(64) - 2**63, int(time.time() * 1000)
-        key, secret = account
-        signed = f"appKey={key}&appMasterSecret={secret}&nonce={nonce}&timestamp={timestamp}"
-        form = {
-            "nonce": nonce,
-            "timestamp": timestamp,
-            "signature": hashlib.sha1(signed.encode()).hexdigest(),  # noqa: S324 - the provider's choice
-            "type": "SMS_REPORT",
-            "data": orjson.dumps(receipts[0]).decode(),
-        }
-        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
-        return Letter(f"{self.stage.receipts_to}/v1/sms/callback", headers, urlencode(form).encode())
+                    self._callbacks.report(after, account, report)
 
 
 def _fault(status: int, words: str) -> web.Response:

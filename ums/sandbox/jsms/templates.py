@@ -49,6 +49,12 @@ class Reviewer:
         """The words of every template and signature that is there, by its id."""
         return {number: kept.text for every in (self._templates, self._signs) for number, kept in every.items()}
 
+    def decision(self, number: int) -> tuple[int, str | None]:
+        """What is said of this template or signature, and why; of one that is gone, that it was approved."""
+        kept = self._templates.get(number) or self._signs.get(number)
+        status = self._status(kept) if kept else APPROVED
+        return status, "refused by the script" if status == REJECTED else None
+
     def _status(self, kept: Kept) -> int:
         if time.monotonic() - kept.since < REVIEW_SECONDS:
             return PENDING
