@@ -28,6 +28,14 @@ text: "Hello, {{name}}"
 type: notice
 """
 
+OFFICIAL = """---
+apiVersion: ums/v1
+kind: DeliveryChannel
+name: oa
+platform: wechatoa
+credentials: {appId: wx0123456789abcdef, appSecret: {env: OA_SECRET}}
+"""
+
 
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -65,6 +73,37 @@ def test_templates_are_made_followed_and_imported(ums: Terminal, stand_ins: None
     code, out, _ = ums.run("provider-templates", "again", "ProviderTemplate", "shop/hello")
     assert (code, out) == (0, "ProviderTemplate shop/hello is at the provider as the document says\n")
     assert ums.run("provider-templates", "import", "sms", "7", "--channel", "shop")[0] == 1
+
+
+def test_the_public_library_is_searched_and_picked_from(ums: Terminal, stand_ins: None) -> None:
+    ums.channel.write_text(ums.channel.read_text().replace("deliveryChannels: []", "deliveryChannels: [oa]") + OFFICIAL)
+    ums.run("apply")
+
+    assert "Order news 31" in ums.run("provider-templates", "library", "oa", "--start", "30")[1]
+    assert "character_string1" in ums.run("provider-templates", "keywords", "oa", "1001")[1]
+    picked = (
+        "provider-templates",
+        "pick",
+        "oa",
+        "1001",
+        "-k",
+        "2",
+        "-k",
+        "4",
+        "--scene",
+        "Orders",
+        "--channel",
+        "shop",
+    )
+    code, out, err = ums.run(*picked)
+    assert (code, out.endswith("keywords:\n- thing2\n- time4\n")) == (0, True), err
+
+
+def test_what_is_gone_is_forgotten(ums: Terminal, stand_ins: None) -> None:
+    declare(ums)
+    ums.run("apply")
+
+    assert ums.run("provider-templates", "forget", "sms", "7")[0] == 1
 
 
 def test_what_could_not_be_asked_is_said(ums: Terminal) -> None:

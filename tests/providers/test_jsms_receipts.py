@@ -10,11 +10,13 @@ from tests.providers.conftest import Doors
 from tests.providers.test_jsms import KEY, SECRET, provider, submission
 from ums.errors import CallerRefused, Unauthorized
 from ums.providers.contract import Receipt, Report
+from ums.providers.jsms.keeping import reviewed
 from ums.providers.jsms.provider import Jsms
 from ums.providers.jsms.receipts import AHEAD, OLDEST, Callbacks, signature
+from ums.providers.keeper import ObjectId, Reviewed
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
-from ums.vocabulary import Reason, State, system_clock
+from ums.vocabulary import Reason, Review, State, system_clock
 
 NONCE, TIMESTAMP = "7659972084945889195", "1492150740274"
 SIGNATURE = "268d92c1b6358285a56e0ccdb0c39c72acebd81d"
@@ -166,3 +168,32 @@ def test_not_every_signature_is_remembered_for_ever(monkeypatch: pytest.MonkeyPa
 
 def test_what_jsms_repeats_for_half_a_day_is_not_too_old() -> None:
     assert OLDEST > (3 * 60 + 3600 + 12 * 3600) * 1000
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        (
+            "SMS_TEMPLATE",
+            '{"tempId":57496,"status":1,"refuseReason":null}',
+            Reviewed(ObjectId("ProviderTemplate", "57496"), Review.APPROVED),
+        ),
+        (
+            "SMS_SIGN",
+            '{"signId":123,"status":2,"refuseReason":"not your name"}',
+            Reviewed(ObjectId("Signature", "123"), Review.REJECTED, "not your name"),
+        ),
+    ],
+)
+def test_a_review_is_read_as_the_reference_says(kind: str, data: str, expected: Reviewed) -> None:
+    assert reviewed(kind, data) == [expected]
+
+
+@pytest.mark.parametrize("data", ["", "[]", "null", '{"tempId":1,"status":7}', '{"status":1}'])
+def test_what_is_no_review_is_refused(data: str) -> None:
+    with pytest.raises(CallerRefused, match="JSMS review"):
+        reviewed("SMS_TEMPLATE", data)
+
+
+def test_what_tells_of_no_review_is_left_to_others() -> None:
+    assert reviewed("SMS_REPLY", '{"phone":"13000000000","content":"TD"}') == []

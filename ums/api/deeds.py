@@ -18,6 +18,7 @@ WORDS: Mapping[str, str] = {
     "job": "job",
     "deliveryChannel": "deliveryChannel",
     "deliveryChannels": "deliveryChannel",
+    "providerId": "providerTemplate",
     "enabled": "enabled",
     "userId": "user",
     "userIds": "user",

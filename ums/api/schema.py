@@ -45,6 +45,7 @@ from ums.api.members import MembersMutation, MembersQuery
 from ums.api.messages import MessagesQuery
 from ums.api.people import PeopleMutation
 from ums.api.progress import ProgressSubscription
+from ums.api.provider_templates import ProviderTemplatesMutation, ProviderTemplatesQuery
 from ums.api.recall import RecallMutation
 from ums.api.recurring import RecurringMutation, RecurringQuery
 from ums.api.refusals import refused
@@ -52,6 +53,7 @@ from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
 from ums.api.statistics import StatisticsQuery
 from ums.api.switches import SwitchesMutation
+from ums.api.template_library import TemplateLibraryMutation, TemplateLibraryQuery
 from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
 from ums.errors import CallerForbidden, SecretMissing, Unauthorized
@@ -71,6 +73,8 @@ class Query(
     ImportsQuery,
     ListsQuery,
     TemplatesQuery,
+    ProviderTemplatesQuery,
+    TemplateLibraryQuery,
     CallbacksQuery,
     StatisticsQuery,
     ConfigQuery,
@@ -92,6 +96,8 @@ class Mutation(
     ImportsMutation,
     ListsMutation,
     SwitchesMutation,
+    ProviderTemplatesMutation,
+    TemplateLibraryMutation,
     AuditMutation,
     MembersMutation,
 ):

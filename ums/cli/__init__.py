@@ -18,6 +18,7 @@ from ums.cli import rehearse as rehearse
 from ums.cli import revisions as revisions
 from ums.cli import secrets as secrets
 from ums.cli import service as service
+from ums.cli import template_library as template_library
 from ums.cli import upkeep as upkeep
 from ums.cli import watching as watching
 from ums.cli import wechat as wechat

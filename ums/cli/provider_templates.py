@@ -16,8 +16,10 @@ from ums.errors import UmsError
 from ums.messaging.connections import Connections, connected
 from ums.models import Making
 from ums.provider_templates.accounts import reached
+from ums.provider_templates.importing import forget as forget_object
 from ums.provider_templates.importing import import_object
 from ums.provider_templates.listing import Listed, listed
+from ums.provider_templates.refusals import ANSWERS, problems
 from ums.provider_templates.sync import sync as sync_account
 from ums.providers import providers
 from ums.providers.keeper import ObjectId
@@ -52,7 +54,7 @@ def sync(
         codes = [code] if code else _telling(snapshot)
         return all([await _sync(snapshot, connections, one) for one in codes])
 
-    if not _with_connections(synced):
+    if not with_connections(synced):
         raise typer.Exit(1)
 
 
@@ -67,7 +69,7 @@ def show(channel: Annotated[str, typer.Argument(help="A Channel's name.")]) -> N
         return listed(snapshot, body)
 
     table = Table("", "name", "id", "state", "review", "checked", "words")
-    for one in _with_connections(found):
+    for one in with_connections(found):
         table.add_row(*_row(one))
     Console(highlight=False).print(table)
 
@@ -85,7 +87,18 @@ def import_one(
         provider = await reached(connections, snapshot, code, system_clock())
         return await import_object(provider, channel, ObjectId(kind.value, provider_id), system_clock)
 
-    print(_with_connections(imported), end="")
+    print(with_connections(imported), end="")
+
+
+@commands.command()
+def forget(
+    code: Code,
+    provider_id: Annotated[str, typer.Argument(metavar="ID", help="The provider's id.")],
+    kind: Kind = ObjectKind.TEMPLATE,
+) -> None:
+    """Know nothing of it any more here: it is gone at the provider, or was refused once and is there by now."""
+    with_connections(lambda snapshot, _: forget_object(snapshot, code, ObjectId(kind.value, provider_id)))
+    print(f"nothing is known of {kind.value} {provider_id} of {code} any more")
 
 
 @commands.command()
@@ -103,7 +116,7 @@ def again(
         made = await Making.get_or_none(kind=kind.value, name=name)
         return made.problem if made else ""
 
-    if problem := _with_connections(done):
+    if problem := with_connections(done):
         raise UmsError(problem)
     print(f"{kind.value} {name} is at the provider as the document says")
 
@@ -112,8 +125,8 @@ async def _sync(snapshot: Snapshot, connections: Connections, code: str) -> bool
     """Whether it could be asked; what came of it is printed."""
     try:
         found = await sync_account(await reached(connections, snapshot, code, system_clock()), system_clock)
-    except UmsError as error:
-        print(f"{code}: {error}")
+    except ANSWERS as error:
+        print("\n".join(f"{code}: {problem.message}" for problem in problems(error)))
         return False
     print(f"{code}: {found.there} there, {found.new} of them new; {found.gone} gone")
     return True
@@ -132,7 +145,7 @@ def _row(one: Listed) -> list[str]:
     return [kind, one.name or "(not declared)", one.provider_id or "(not made)", state, review, checked, words]
 
 
-def _with_connections(work: Callable[[Snapshot, Connections], Awaitable[T]]) -> T:
+def with_connections(work: Callable[[Snapshot, Connections], Awaitable[T]]) -> T:
     async def worked() -> T:
         settings = installation()
         async with opened(settings), connected(settings, system_clock) as connections:

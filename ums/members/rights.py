@@ -25,6 +25,7 @@ class Right(Enum):
     RECALL = "recall messages, and delete them from the history"
     REVIEW = "approve and reject what waits for a review"
     SWITCH = "switch DeliveryChannels off and on, and have their accounts authorized"
+    PROVIDER_TEMPLATES = "sync, import, pick and forget the templates that providers keep"
     CALLBACKS = "replay and test callbacks"
     WRITE_PEOPLE = "upload people, and change who is in lists and Segments"
     DELETE_PEOPLE = "delete people"
@@ -46,6 +47,7 @@ MAY: Mapping[Right, set[Role]] = {
     Right.RECALL: _WORKERS,
     Right.REVIEW: {Role.ADMIN, Role.AUDITOR},
     Right.SWITCH: _WORKERS,
+    Right.PROVIDER_TEMPLATES: _WORKERS,
     Right.CALLBACKS: _WORKERS,
     Right.WRITE_PEOPLE: {*_WORKERS, Role.PEOPLE_KEY},
     Right.DELETE_PEOPLE: {Role.ADMIN, Role.PEOPLE_KEY},

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ums.kept import Known
+from ums.kept import Known, Place
 from ums.provider_templates.sync import KINDS
 from ums.providers.keeper import Kept
 from ums.reconcile.export import as_yaml
@@ -39,7 +39,7 @@ class Listed:
 def listed(snapshot: Snapshot, channel: Body) -> list[Listed]:
     """Those of the DeliveryChannels that this Channel is granted, and those that its documents declare anywhere."""
     found = [*_declared(snapshot, channel)]
-    seen = {(one.kind, one.delivery_channel, one.provider_id) for one in found}
+    seen = {*_places(snapshot)}  # what another Channel declares is that Channel's
     granted = {grant["name"] for grant in channel["deliveryChannels"]}
     found += [
         _of(known, "", known.reason)
@@ -54,6 +54,13 @@ def _declared(snapshot: Snapshot, channel: Body) -> Iterator[Listed]:
         for identity, body in snapshot.all(kind).items():
             if body["channel"] == channel["name"]:
                 yield _one(snapshot, kind, identity, body)
+
+
+def _places(snapshot: Snapshot) -> Iterator[Place]:
+    """Of what documents of any Channel declare."""
+    for kind in KINDS:
+        for identity, body in snapshot.all(kind).items():
+            yield kind, body["deliveryChannel"], snapshot.kept.provider_id(kind, identity, body)
 
 
 def _one(snapshot: Snapshot, kind: str, identity: str, body: Body) -> Listed:
