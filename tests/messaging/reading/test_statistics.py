@@ -13,9 +13,11 @@ from ums.messaging.delivering.receipts import COUNTED, apply
 from ums.messaging.reading import statistics
 from ums.messaging.reading.history import Funnel, Said
 from ums.models import Message
+from ums.people import directory
+from ums.people.groups import View
 from ums.providers.contract import Receipt
 from ums.snapshot import Body
-from ums.vocabulary import Reason, State
+from ums.vocabulary import ChannelType, Reason, State
 
 A_DAY, AN_HOUR = 86_400_000, 3_600_000
 MIDNIGHT = 1_800_000_000_000 - 8 * AN_HOUR  # the shop's clock stands at 08:00 UTC
@@ -159,6 +161,43 @@ async def test_losses_come_in_three_stages_grouped_by_the_reasons_of_the_provide
     ]
     assert losses[1].said == [Said("4009", "unreachable", 2), Said("4100", "other", 1)]
     assert [said.number for said in losses[0].said] == [1]
+
+
+async def test_a_loss_between_effective_and_sent_has_the_code_and_words_of_the_provider(shop: Shop) -> None:
+    await shop.knows(person("ann", app=["rid-ann"]))
+    shop.plays("jpush", busy=1)
+    sent = await shop.sends(TO)
+    await shop.works()
+    shop.time.passes(3 * AN_HOUR)
+    await shop.works()
+
+    numbers = await shop.numbers(sent)
+    [loss] = [loss for loss in numbers.losses if loss.delivery_channel]
+    assert numbers.delivery_channels["app"] == Funnel(1, 1, 0, 0, 0)
+    assert (loss.stage, loss.reason, loss.number) == ("effective to sent", "too_late", 1)
+    assert [(said.code, bool(said.words), said.number) for said in loss.said] == [("2002", True, 1)]
+
+
+async def test_as_receipts_may_be_missing_the_losses_need_not_add_up_to_the_difference(
+    shop: Shop, message: Message
+) -> None:
+    await undelivered(shop, "rid-ann", "4009", "unreachable")
+
+    numbers = await shop.numbers(message)
+    funnel = numbers.delivery_channels["app"]
+    lost = sum(loss.number for loss in numbers.losses if loss.stage == "sent to delivered")
+    assert (funnel.sent - funnel.delivered, lost) == (3, 1)
+
+
+async def test_coverage_is_the_share_and_number_of_users_with_a_registration_id_of_each_type(
+    shop: Shop, message: Message
+) -> None:
+    snapshot = await shop.engine.snapshots.newest()
+
+    total, found = await directory.coverage(View.of(snapshot, await shop_channel(shop)))
+
+    assert total == 4, "nobody is not known"
+    assert (found[ChannelType.APP], found[ChannelType.SMS]) == (3, 0)
 
 
 async def test_the_comparison_is_of_this_task_with_the_rates_of_thirty_days(shop: Shop, message: Message) -> None:
