@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from ums import keeping
+from ums import held, keeping
 from ums.database import Rows, connection, fetch
+from ums.held import Held
 from ums.kept import KeptObjects
 from ums.named import Names, by_type
 from ums.named import channel_type as channel_type
@@ -54,6 +55,8 @@ class Snapshot:
     drift: tuple[Drift, ...] = ()
     kept: KeptObjects = field(default_factory=KeptObjects, repr=False, compare=False)
     """What providers keep of it, as far as is known."""
+    held: Mapping[Key, Held] = field(default_factory=dict)
+    """What is declared and not approved: what was before it is in `bodies`."""
     searches: WordSearches = field(default_factory=WordSearches, repr=False, compare=False)
     """For sensitive words; all snapshots of a process share them."""
     _invalid: dict[str, Mapping[Key, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -174,7 +177,7 @@ class Snapshots:
         self._clock = clock
         self._newest = self._declared = Snapshot()
         """With what was switched at run time, and without."""
-        self._seen: Rows = []
+        self._seen: tuple[Rows, Rows] = ([], [])
         self._seen_kept: Rows = []
         self._looked_at = -_NOTICE_AFTER
         self._older: OrderedDict[int, Snapshot] = OrderedDict()
@@ -199,19 +202,23 @@ class Snapshots:
         self._looked_at = -_NOTICE_AFTER
 
     async def _look(self) -> None:
-        found, kept = await fetch(connection(), _MARKS), await keeping.marks(connection())
+        found, waiting = await fetch(connection(), _MARKS), await held.marks()
+        kept = await keeping.marks(connection())
         if kept != self._seen_kept:
             read_again = await keeping.read()
             self._declared, self._newest = (replace(s, kept=read_again) for s in (self._declared, self._newest))
             self._seen_kept = kept
-        if found == self._seen:
+        if (found, waiting) == self._seen:
             return
         if found[0]["number"] != self._declared.revision:
             self._declared = await read(found[0]["number"], self._declared)
         sealed = await _sealed()
         self._declared = replace(self._declared, sealed=sealed)
         overrides = [(r["kind"], r["name"], r["path"], orjson.loads(r["value"])) for r in found if r["kind"]]
-        self._newest, self._seen = switched(self._declared, overrides), found
+        self._newest, self._seen = switched(self._declared, overrides), (found, waiting)
+        if waiting:
+            back = await held.read()
+            self._newest = replace(self._newest, bodies=held.in_use(self._newest.bodies, back), held=back)
 
     async def at(self, revision: int) -> Snapshot:
         """The configuration as it was declared in `revision`."""

@@ -111,10 +111,12 @@ def test_plan_speaks_json(ums: Terminal) -> None:
                     "name": "shop",
                     "fields": [{"path": "title", "before": '"shop"', "after": '"The shop"'}],
                     "cause": "files",
+                    "waitsFor": [],
                     "touches": None,
                 }
             ],
             "drift": {"changed": [], "switched": []},
+            "waiting": [],
             "unmanaged": [],
             "excessive": [],
             "warnings": [],

@@ -8,8 +8,9 @@ from tests.reconcile.test_plan import APP, HELLO, MAIL, POLICY, SHOP, desired, p
 from ums.models import Address, Message, User
 from ums.reconcile.apply import Note, apply
 from ums.reconcile.current import current
-from ums.reconcile.plan import Options, Plan, Touched, plan
+from ums.reconcile.plan import Options, Plan, plan
 from ums.reconcile.radius import with_radius
+from ums.reconcile.touched import Touched
 from ums.settings import Settings
 
 NOW = 1_800_000_000_000

@@ -147,7 +147,9 @@ async def test_what_is_pushed_is_pulled_and_applied_and_a_bad_commit_keeps_the_l
 
     async with opened(pulled.settings):
         revision = await Revision.get(number=2)
-    assert (revision.author, revision.commit, revision.message) == ("ums watch", good, "The shop has a name")
+    assert (revision.author, revision.commit, revision.message) == (
+        "ada@shop.example <ada@shop.example>", good, "The shop has a name",
+    )  # fmt: skip
 
 
 async def test_a_checkout_that_cannot_be_pulled_is_pending_and_says_why(pulled: Watched, origin: Path) -> None:

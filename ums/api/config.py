@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 from ums import models
 from ums.api.words import DeclaredAt, Info, limited, maybe_moment, moment
 from ums.declarations import places
+from ums.held import Held
 from ums.messaging.reading.authorizations import AccountStatus, Authorized, authorizations
 from ums.messaging.reading.standing import Standing, Status, standings
 from ums.places import Place
@@ -22,6 +23,18 @@ class ResourceStatus(Enum):
     INVALID = "invalid"
 
 
+@strawberry.type(description="That an AuditRule keeps the declared version from being used.")
+class HeldVersion:
+    ticket: strawberry.ID
+    rejected: bool = strawberry.field(description="Or else it waits for approval.")
+    in_use: JSON | None = strawberry.field(description="What was approved before it, and is used; null: nothing.")
+
+    @classmethod
+    def of(cls, held: Held) -> "HeldVersion":
+        in_use = None if held.in_use is None else JSON(dict(held.in_use))
+        return cls(ticket=strawberry.ID(str(held.ticket)), rejected=held.rejected, in_use=in_use)
+
+
 @strawberry.type(description="A declared object as it is live; a DeliveryChannel shows no credentials.")
 class Resource:
     kind: str
@@ -30,6 +43,7 @@ class Resource:
     status: ResourceStatus
     reason: str = strawberry.field(description="Why it is INVALID; else empty.")
     declared_at: DeclaredAt
+    held: HeldVersion | None = strawberry.field(description="Null where it is in use as it is declared.")
 
 
 @strawberry.type(description="A value that was switched at run time, against what the files say.")
@@ -128,17 +142,19 @@ class Config:
 
     @strawberry.field(description="The calling Channel, what it owns, and the DeliveryChannels granted to it.")
     async def resources(self, kind: str | None = None) -> list[Resource]:
-        invalid = self.snapshot.invalid(self.channel["name"])
+        held = self.snapshot.held
+        unused = {key: one.reason for key, one in held.items() if one.in_use is None}
+        invalid = {**unused, **self.snapshot.invalid(self.channel["name"])}
+        live = {(of, name): body for of in self.snapshot.bodies for name, body in self.snapshot.all(of).items()}
+        declared = live | {key: one.declared for key, one in held.items()}
         seen = {
-            (of, name): body
-            for of in self.snapshot.bodies
-            if kind in {None, of}
-            for name, body in self.snapshot.all(of).items()
-            if _is_visible(self.channel, of, name, body)
+            key: body
+            for key, body in sorted(declared.items())
+            if kind in {None, key[0]} and _is_visible(self.channel, *key, body)
         }
         known = await places(seen)
         return [
-            _resource(key, body, invalid.get(key, ""), DeclaredAt.of(known.get(key, Place())))
+            _resource(key, body, invalid.get(key, ""), known.get(key, Place()), held.get(key))
             for key, body in seen.items()
         ]
 
@@ -181,11 +197,14 @@ def _authorization(status: AccountStatus) -> Authorization:
     )  # fmt: skip
 
 
-def _resource(key: Key, body: Body, reason: str, declared_at: DeclaredAt) -> Resource:
+def _resource(key: Key, body: Body, reason: str, place: Place, held: Held | None) -> Resource:
     kind, name = key
     shown = {key: value for key, value in body.items() if key not in _HIDDEN.get(kind, ())}
     status = ResourceStatus.INVALID if reason else ResourceStatus.VALID
-    return Resource(kind=kind, name=name, body=JSON(shown), status=status, reason=reason, declared_at=declared_at)
+    return Resource(
+        kind=kind, name=name, body=JSON(shown), status=status, reason=reason, declared_at=DeclaredAt.of(place),
+        held=HeldVersion.of(held) if held else None,
+    )  # fmt: skip
 
 
 def _is_visible(channel: Body, kind: str, name: str, body: Body) -> bool:

@@ -46,6 +46,12 @@ async def history(ticket_id: int) -> list[AuditEvent]:
     return await AuditEvent.filter(ticket_id=ticket_id).order_by("id")
 
 
+async def waiting(channel: str, most: int) -> list[AuditTicket]:
+    """The tickets of a Channel, by name, that wait longest; without a name, of all."""
+    found = AuditTicket.filter(state=TicketState.WAITING.value)
+    return await (found.filter(channel=channel) if channel else found).order_by("id").limit(most)
+
+
 async def open_numbers() -> Rows:
     """How many tickets wait: channel, kind (empty: sends), number."""
     return await fetch(connection(), _OPEN)

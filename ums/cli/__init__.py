@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typer import Abort
 from typer.exceptions import TyperException
 
-from ums.cli import config as config  # one line for each module that adds commands
+from ums.cli import auditing as auditing  # one line for each module that adds commands
+from ums.cli import config as config
 from ums.cli import demo as demo
 from ums.cli import folders as folders
 from ums.cli import members as members

@@ -67,6 +67,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         {
             **change_values(change),
             "cause": "drift" if change.key in put_back else "files",
+            "waitsFor": list(plan.to_review.get(change.key, ())),
             "touches": asdict(touched[change.key]) if change.key in touched else None,
         }
         for change in plan.changes
@@ -77,6 +78,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "changes": changes,
         "drift": drift_values(plan),
+        "waiting": list(map(asdict, plan.waiting)),
         "unmanaged": [{"kind": kind, "name": name} for kind, name in plan.unmanaged],
         "excessive": list(plan.excessive),
         "warnings": list(map(asdict, plan.warnings)),

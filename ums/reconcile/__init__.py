@@ -10,11 +10,12 @@ from ums.reconcile.effects import perform
 from ums.reconcile.export import Left, export
 from ums.reconcile.history import Shown, Step, bodies_as_of, history, shown
 from ums.reconcile.places import Places
-from ums.reconcile.plan import DEFAULT, Live, Options, Plan, Touched, plan
+from ums.reconcile.plan import DEFAULT, Live, Options, Plan, plan
 from ums.reconcile.radius import with_radius
 from ums.reconcile.ready import DatabaseUnreachable, SchemaMissing, never_ran, ready
 from ums.reconcile.saved import open_plan, save
 from ums.reconcile.selection import Selection
+from ums.reconcile.touched import Touched
 from ums.reconcile.validate import Checked, checked
 from ums.settings import Settings
 from ums.vocabulary import Clock, system_clock

@@ -13,6 +13,7 @@ from ums.models import Making, Override, Resource, ResourceVersion, Revision, St
 from ums.reconcile.change import Change, fingerprint
 from ums.reconcile.current import latest
 from ums.reconcile.effects import intend
+from ums.reconcile.holding import Applying, hold
 from ums.reconcile.kinds import BY_NAME
 from ums.reconcile.members import keep_members
 from ums.reconcile.plan import Plan
@@ -61,6 +62,7 @@ async def apply(
         for moved_one in (one for one in plan.changes if one.moved_from):
             await Making.filter(kind=moved_one.kind, name=moved_one.moved_from).update(name=moved_one.name)
         await intend(plan, clock())
+        await hold(connection, plan.changes, Applying(plan.revision, note.author, note.message, clock()))
         moved = {f"{one.kind}/{one.name}": one.moved_from for one in plan.changes if one.moved_from}
         await Revision.create(
             number=plan.revision,

@@ -4,12 +4,14 @@ from typing import Any
 
 import orjson
 
+from ums import held
 from ums.database import connection, fetch
 from ums.errors import SecretMissing
 from ums.models import Override, Resource, Revision, StoredSecret
 from ums.reconcile.change import Change, Switched, fingerprint, value_at
 from ums.reconcile.kinds import Body, Key
 from ums.reconcile.plan import Live
+from ums.reconcile.reviews import Waiting
 from ums.settings import Settings, unseal
 
 _WRITTEN = """SELECT v.kind, v.name, v.body, v.hash FROM resource_version v
@@ -38,7 +40,7 @@ async def current() -> Live:
     hashes = {(row.kind, row.name): row.hash for row in rows}
     # Whoever changed a body by hand may have left its hash.
     hashes.update({one.key: fingerprint(bodies[one.key]) for one in changes if one.key in bodies})
-    return Live(number, bodies, hashes, changes, tuple(await switched()))
+    return Live(number, bodies, hashes, changes, tuple(await switched()), tuple(await waiting()))
 
 
 async def latest() -> int:
@@ -64,6 +66,12 @@ async def switched() -> list[Switched]:
         if declared not in (None, row.value):
             found.append(Switched(row.kind, row.name, row.path, orjson.dumps(row.value).decode(), row.author))
     return found
+
+
+async def waiting() -> list[Waiting]:
+    """What is declared and not approved."""
+    found = await held.read()
+    return [Waiting(*key, one.ticket, one.rejected, one.in_use is not None) for key, one in found.items()]
 
 
 async def generated_secret(settings: Settings, kind: str, name: str, path: str) -> str:

@@ -12,7 +12,7 @@ from ums.documents import Path
 from ums.named import FIELDS
 from ums.reconcile import canonical, rules, rules_channel, rules_lists, rules_policy, rules_template, rules_words
 from ums.reconcile.lists import MEMBERS, WORDS, Columns
-from ums.reconcile.rules import Rule, Together
+from ums.reconcile.rules import Bodies, Rule, Together
 
 Body = Mapping[str, Any]
 Key = tuple[str, str]
@@ -85,6 +85,8 @@ class Kind:
     """Why its name is the same for ever; empty when `moved` may rename it."""
     generated: tuple[str, ...] = ()
     """Properties that may hold `{generate: true}`: apply makes the secret."""
+    audited: Callable[[Body, Bodies], str] | None = None
+    """Which of an AuditRule's `templates` an object is; empty: none of them. None: nobody reviews this kind."""
     decides: tuple[Path, ...] = ()
     """What a decision may point at: the line of each is kept, beside that of the document."""
 
@@ -154,6 +156,7 @@ KINDS = (
         references=(_OWNER, _KEPT_ON),
         rules=(rules.granted, rules.template_of_platform, rules.template_text),
         together=(rules.templates_fit, rules_words.texts_clean),
+        audited=rules.provider_template,
     ),
     Kind(
         "Template",
@@ -171,6 +174,7 @@ KINDS = (
         ),
         warnings=(rules_template.content_reaches,),
         together=(rules_words.templates_clean,),
+        audited=rules.general_template,
     ),
     Kind(
         "SensitiveWords",
@@ -238,6 +242,7 @@ KINDS = (
         canonical=canonical.audit,
         references=(_OWNER, Reference("Member", ("levels", ANY, ANY))),
         rules=(rules.audit_scope,),
+        warnings=(rules.reviewers_may,),
     ),
 )
 

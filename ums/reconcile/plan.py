@@ -10,7 +10,9 @@ from ums.places import Place
 from ums.reconcile.change import Change, Switched, fingerprint, value_at
 from ums.reconcile.kinds import BY_NAME, KINDS, ORDER, Body, Key
 from ums.reconcile.moves import origins
+from ums.reconcile.reviews import Waiting, to_review
 from ums.reconcile.selection import EVERYTHING, Selection, SelectionInvalid
+from ums.reconcile.touched import Touched, number_of
 
 MAX_DELETED_PERCENT = 30
 """Of the live objects of one kind; more is rather a wrong folder than a wish."""
@@ -28,6 +30,7 @@ class Live:
     drift: tuple[Change, ...] = ()
     """From what the last apply wrote to what is there."""
     overrides: tuple[Switched, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,6 @@ class Options:
 
 
 DEFAULT = Options()
-
-
-@dataclass(frozen=True)
-class Touched:
-    """Who else feels a change: its blast radius."""
-
-    templates: tuple[str, ...] = ()
-    policies: tuple[str, ...] = ()
-    scheduled: int = 0
-    """Messages that wait for their time."""
-    users: int = 0
-    """People with an address there."""
-    invalid: tuple[str, ...] = ()
-    """What can no longer be used afterwards, and why."""
-
-    def __str__(self) -> str:
-        named = [_counted("template", self.templates), _counted("policy", self.policies)]
-        numbers = [_number("scheduled message", self.scheduled), _number("user", self.users)]
-        return ", ".join(filter(None, [*named, *numbers]))
 
 
 @dataclass(frozen=True)
@@ -86,6 +70,10 @@ class Plan:
     warnings: tuple[Problem, ...] = ()
     places: Mapping[Key, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where the files declare what they declare."""
+    waiting: tuple[Waiting, ...] = ()
+    """What is declared already and not approved."""
+    to_review: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    """By the key of the change, the AuditRules that will make it wait."""
 
     @property
     def revision(self) -> int:
@@ -136,6 +124,8 @@ def plan(
         drift=tuple(one for one in live.drift if _takes(selection, one)),
         overrides=live.overrides,
         ended=tuple(_ended(changes, live, options)),
+        waiting=live.waiting,
+        to_review=dict(to_review(changes, after(changes, live))),
     )
 
 
@@ -253,17 +243,22 @@ def _lines(plan: Plan) -> Iterator[str]:
         for change in changes:
             yield f"  {change.sign} {change.named}{' (drift, put back)' if change.key in put_back else ''}"
             yield from (f"      {line}" for line in change.fields)
+            if rules := plan.to_review.get(change.key):
+                yield f"      waits for approval by AuditRule {', '.join(rules)}"
             yield from _touched_lines(plan.touched.get(change.key, Touched()))
     if plan.drift or plan.overrides:
         yield f"Drift, live differs from what revision {plan.base} wrote:"
         yield from drift_lines(plan)
+    if plan.waiting:
+        yield "Declared, and not approved:"
+        yield from (f"    {one}" for one in plan.waiting)
     if plan.unmanaged:
         yield "Only live, in no file; left alone (--prune deletes what is not protected):"
         yield from (f"    {kind}/{name}" for kind, name in plan.unmanaged)
     if plan.changes:
         yield "{create} to create, {update} to update, {delete} to delete.".format(**plan.summary)
     elif plan.ended:
-        yield f"{_number('runtime switch', len(plan.ended))} to end."
+        yield f"{number_of('runtime switch', len(plan.ended))} to end."
     else:
         yield f"Nothing to change: revision {plan.base} is what the files say."
     yield from (f"Too much to apply without --force: {reason}" for reason in plan.excessive)
@@ -281,12 +276,3 @@ def _touched_lines(touched: Touched) -> Iterator[str]:
     if said := str(touched):
         yield f"      touches {said}"
     yield from (f"      makes invalid: {line}" for line in touched.invalid)
-
-
-def _counted(noun: str, names: tuple[str, ...]) -> str:
-    return f"{_number(noun, len(names))} ({', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else ""
-
-
-def _number(noun: str, number: int) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("ch") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}" if number else ""

@@ -10,7 +10,8 @@ from ums.models import Message
 from ums.people.targets import ALL, binds
 from ums.reconcile.change import Change
 from ums.reconcile.kinds import Body, Key
-from ums.reconcile.plan import Live, Plan, Touched, after, referred
+from ums.reconcile.plan import Live, Plan, after, referred
+from ums.reconcile.touched import Touched
 from ums.snapshot import Snapshot, channel_type
 from ums.vocabulary import ChannelType, MessageState
 

@@ -139,8 +139,35 @@ def one_third_party(channels: Sequence[Body], _: Bodies) -> Iterator[tuple[int, 
                 yield number, ("credentials", name), f"found another {name} than {other}; they are the same"
 
 
+def general_template(_: Body, __: Bodies) -> str:
+    """What a Template is to an AuditRule."""
+    return "general"
+
+
+def provider_template(template: Body, bodies: Bodies) -> str:
+    """What a ProviderTemplate is to an AuditRule; empty: it was not made here, so nobody here reviews it."""
+    found = bodies.get(("DeliveryChannel", template["deliveryChannel"]), {}).get("platform")
+    if found == "jsms" and "text" in template:
+        return "sms"
+    return "wechatOa" if found == "wechatoa" and "keywords" in template else ""
+
+
 def audit_scope(rule: Body, _: Bodies) -> Iterator[Breach]:
     """A rule narrows only what it is on."""
     others = {name for on, scope in AUDITED.items() if on != rule["on"] for name in scope}
     for name in sorted(others & rule.keys()):
         yield (name,), f"a rule on {rule['on']}s has no {name}; remove it"
+
+
+_REVIEWS = {"admin", "auditor"}
+
+
+def reviewers_may(rule: Body, bodies: Bodies) -> Iterator[Breach]:
+    """Whoever is named in a level has a role that reviews there; the others would be asked in vain."""
+    for number, level in enumerate(rule["levels"]):
+        for place, login in enumerate(level):
+            roles = bodies.get(("Member", login), {}).get("roles", ())
+            where = [role["channels"] for role in roles if role["role"] in _REVIEWS]
+            if roles and not any(channels == "all" or rule["channel"] in channels for channels in where):
+                message = f"{login} is no auditor of Channel {rule['channel']}, and may not review there"
+                yield ("levels", number, place), message

@@ -138,10 +138,11 @@ async def _pulled(folder: Path) -> tuple[Note, str]:
     except PullFailed as error:
         failed = str(error)
     try:
-        commit, _, subject = (await _git(folder, "log", "-1", "--format=%H %s")).partition(" ")
+        said = await _git(folder, "log", "-1", "--format=%H%x00%aN <%aE>%x00%s")
     except PullFailed as error:
         return Note(AUTHOR), failed or str(error)
-    return Note(AUTHOR, commit, subject), failed
+    commit, author, subject = said.split("\0", 2)
+    return Note(author[:200], commit, subject), failed
 
 
 async def _git(folder: Path, *arguments: str) -> str:

@@ -15,7 +15,7 @@ from ums.messaging.after.again import Changes
 from ums.messaging.after.scheduled import update
 from ums.messaging.engine import Engine
 from ums.messaging.sending.quiet import NEVER, disturbing, quiet_until
-from ums.models import AuditTicket, HeldVersion, Message
+from ums.models import AuditTicket, Effect, HeldVersion, Message
 from ums.snapshot import Body, Snapshot
 from ums.vocabulary import MessageState, Priority
 
@@ -124,6 +124,8 @@ async def _take_effect(
 ) -> None:
     if message is None:
         await HeldVersion.filter(ticket_id=ticket.id).using_db(tx).delete()
+        effects = Effect.filter(kind=ticket.kind, name=ticket.name, revision=ticket.revision, next_at=None)
+        await effects.filter(status="pending").using_db(tx).update(next_at=now)
         return
     message.state, message.approved_at = MessageState.WAITING.value, now
     if message.due_at is None:

@@ -121,6 +121,10 @@ class Draft:
         if request.template:
             template = self._snapshot.template(self._channel["name"], request.template)
             if template is None:
+                if waiting := self._snapshot.held.get(("Template", f"{self._channel['name']}/{request.template}")):
+                    message = f"Template {request.template} cannot be used yet: {waiting.reason}"
+                    self._refuse("input.body.template.name", "template_not_approved", message)
+                    return {}
                 self._unknown("Template", request.template, "input.body.template.name", "unknown_template")
                 return {}
             if self._invalid("Template", request.template, "input.body.template.name", "template_invalid"):

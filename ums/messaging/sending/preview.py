@@ -22,6 +22,10 @@ class Preview:
 def preview(snapshot: Snapshot, channel: Body, name: str, given: Any) -> Preview:
     """The content for each type; what has neither a value nor a default takes its example."""
     template = snapshot.template(channel["name"], name)
+    waiting = snapshot.held.get(("Template", f"{channel['name']}/{name}"))
+    if template is None and waiting:
+        message = f"Template {name} cannot be used yet: {waiting.reason}"
+        return Preview(problems=[Problem(path="name", code="template_not_approved", message=message)])
     if template is None:
         own = [body["name"] for body in snapshot.all("Template").values() if body["channel"] == channel["name"]]
         message = f"Channel {channel['name']} has no Template {name!r}{did_you_mean(name, own)}"
