@@ -67,7 +67,10 @@ SEND = """mutation ($to: [AddressesInput!]!, $content: ContentInput!) {
 CONTENT = {
     "mini": {"wechatMp": {"template_id": "T", "data": {"thing1": {"value": "Tea"}}}},
     "oa": {"wechatOa": {"type": 0, "template_id": "T", "data": {"thing1": {"value": "Tea"}}}},
+    "news": {"wechatOa": {"type": 1, "template_id": "T", "data": {"thing1": {"value": "Tea"}}}},
 }
+DELIVERY_CHANNEL = {"news": "oa"}
+"""Where it is not named like the content."""
 STATUS = """{ config { deliveryChannels {
   deliveryChannel words authorization { authorized account title permissions since } } } }"""
 INVITE = (
@@ -93,7 +96,7 @@ class Wechat:
 
     async def sends(self, code: str) -> State:
         """One message to one person; where it stands once the worker has nothing to do."""
-        to = {"type": {"mini": "WECHAT_MP", "oa": "WECHAT_OA"}[code], "addresses": ["openid-ann"]}
+        to = {"type": "WECHAT_MP" if code == "mini" else "WECHAT_OA", "addresses": ["openid-ann"]}
         answer = await self.asks(SEND, to=[to], content=CONTENT[code])
         assert answer["sendMessage"]["problems"] == []
         await self.api.works()
@@ -168,7 +171,7 @@ def delivered(wechat: Wechat) -> None:
 RECEIPTS = {"receipts": [{"match": "", "delivered": 1, "after": 0.5}]}
 
 
-@pytest.mark.parametrize("code", ["mini", "oa"])
+@pytest.mark.parametrize("code", ["mini", "oa", "news"])
 async def test_a_message_goes_out_for_an_authorized_account_and_its_event_is_its_receipt(
     wechat: Wechat, code: str
 ) -> None:
@@ -177,7 +180,7 @@ async def test_a_message_goes_out_for_an_authorized_account_and_its_event_is_its
     assert await wechat.sends(code) == State.SUBMITTED
 
     await wechat.becomes(wechat.state, State.DELIVERED)
-    assert (await wechat.status(code))["authorization"]["authorized"] == "YES"
+    assert (await wechat.status(DELIVERY_CHANNEL.get(code, code)))["authorization"]["authorized"] == "YES"
 
 
 async def test_both_accounts_share_the_platforms_ticket_and_token(wechat: Wechat) -> None:
@@ -238,6 +241,33 @@ async def test_the_event_alone_is_enough(wechat: Wechat) -> None:
     await wechat.becomes(authorized, "YES")
 
     assert await wechat.sends("mini") == State.SUBMITTED
+
+
+async def test_the_browser_may_come_with_a_code_that_the_event_has_used_up(wechat: Wechat) -> None:
+    await wechat.sends("oa")
+    await wechat.withdraws()
+    computer, _ = await wechat.opens(await wechat.invites())
+    form = {"account": MINI}
+
+    async def authorized() -> object:
+        return (await wechat.status("mini"))["authorization"]["authorized"]
+
+    async with wechat.api.session.post(computer, data=form, allow_redirects=False) as response:
+        back = response.headers["location"]
+    await wechat.becomes(authorized, "YES")
+
+    async with wechat.api.session.get(back) as response:
+        assert (response.status, "mini is authorized" in await response.text()) == (200, True)
+
+
+async def test_an_account_that_nobody_declared_is_not_taken(wechat: Wechat) -> None:
+    computer, _ = await wechat.opens(await wechat.invites())
+    any_account = computer.replace(f"&biz_appid={MINI}", "")
+
+    async with wechat.api.session.post(any_account, data={"account": "wxstranger"}) as response:
+        assert (response.status, "no DeliveryChannel is declared for it" in await response.text()) == (502, True)
+    async with wechat.api.session.post(computer, data={"account": "wxstranger"}) as response:
+        assert response.status == 400
 
 
 async def test_what_an_administrator_withdraws_is_seen_at_once(wechat: Wechat) -> None:

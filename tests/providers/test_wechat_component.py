@@ -96,6 +96,13 @@ async def test_the_platforms_token_is_had_for_the_ticket_and_the_secret(
     assert urlsplit(inside).fragment == "wechat_redirect"
 
 
+async def test_without_a_pre_auth_code_there_is_no_page(mini: Wechatmp, doors: Doors) -> None:
+    doors.answer(200, {})
+
+    with pytest.raises(ProviderBusy, match="no_pre_auth_code"):
+        await platform(mini).pages("https://ums.example/back")
+
+
 async def test_an_authorization_code_is_exchanged_for_what_was_granted(mini: Wechatmp, doors: Doors) -> None:
     granted = INFO["authorization_info"] | {"authorizer_access_token": "access-1", "expires_in": 7200}
     doors.answer(200, {"authorization_info": granted})

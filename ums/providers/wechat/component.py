@@ -61,7 +61,7 @@ class Component:
         own = {"componentAppId": self.app_id}
         self.tokens = account.tokens_of(f"wechat:{self.app_id}", {**own, "componentAppSecret": self._secret})
         self.account_tokens = account.tokens_of(
-            f"wechat:{self.app_id}:{self.account_id}", {**own, "a": self.account_id}
+            f"wechat:{self.app_id}:{self.account_id}", {**own, "appId": self.account_id}
         )
 
     @property
@@ -70,10 +70,12 @@ class Component:
 
     async def pages(self, redirect: str) -> tuple[str, str]:
         """Where an administrator authorizes us: on a computer, and inside WeChat. Good for ten minutes."""
-        answer = (await self._call("/api_create_preauthcode", {})).accepted()
+        code = (await self._call("/api_create_preauthcode", {})).accepted().get("pre_auth_code")
+        if not code:
+            raise ProviderBusy("no_pre_auth_code", "WeChat answered without a readable pre_auth_code")
         asked = {
             "component_appid": self.app_id,
-            "pre_auth_code": str(answer["pre_auth_code"]),
+            "pre_auth_code": str(code),
             "redirect_uri": redirect,
             "biz_appid": self.account_id,
         }
