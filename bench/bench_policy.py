@@ -43,7 +43,7 @@ async def engine(settings: Settings, clock: Time) -> AsyncIterator[Engine]:
         known = Declared(declared(CONFIG))
         running = Engine(settings, clock, known, Nobody(), ScriptedConnections(Script(clock)))
         yield running
-        running.forget_timers()
+        await running.forget_wakes()
 
 
 async def prepare(settings: Settings, clock: Time, number: int) -> None:
@@ -80,8 +80,10 @@ async def ums(settings: Settings, clock: Time) -> tuple[float, int]:
         number += 1
 
     async with engine(settings, clock) as running:
-        await execute(connection(), "SELECT 1")  # which opens it
-        await connection()._connection.set_trace_callback(traced)  # type: ignore[attr-defined]  # aiosqlite's own
+        await execute(connection(), "SELECT 1")  # which opens the one that reads
+        await execute(connection(), "DELETE FROM message WHERE false")  # and the one that writes
+        for client in (connection(), connection()._reader):  # type: ignore[attr-defined]  # our engine's
+            await client._connection.set_trace_callback(traced)
         begun = time.perf_counter()
         while await look(running, LANE):
             pass
