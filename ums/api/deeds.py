@@ -15,7 +15,6 @@ WORDS: Mapping[str, str] = {
     "ids": "callback",
     "recurringMessage": "recurringMessage",
     "ticket": "ticket",
-    "job": "job",
     "deliveryChannel": "deliveryChannel",
     "deliveryChannels": "deliveryChannel",
     "providerId": "providerTemplate",
@@ -37,7 +36,13 @@ WORDS: Mapping[str, str] = {
 INTO = {"input", "message", "body", "template", "audience", "users"}
 """Which inputs are looked into. Content, variables and addresses are in none of them by these names."""
 
-MADE = {"message": "message", "recurring_message": "recurringMessage", "ticket": "ticket", "job": "job"}
+MADE: Mapping[str, str] = {
+    "message": "message",
+    "ticket": "ticket",
+    "recurring_message": "recurringMessage",
+    "user_import": "userImport",
+    "token": "token",
+}
 """Fields of an answer whose ids belong to it, and their words."""
 
 LONGEST = 160

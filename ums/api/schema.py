@@ -186,7 +186,11 @@ class Endpoint(GraphQL[Context, None]):
                 if isinstance(error, Unauthorized) and self._may_sign_in(scope, headers):
                     return await RedirectResponse("/login?to=/graphql", 303)(scope, receive, send)
                 return await refused(error)(scope, receive, send)
-        return await super().__call__(scope, receive, send)
+        try:
+            return await super().__call__(scope, receive, send)
+        finally:
+            if request := scope.pop("parsed", None):
+                await request.close()  # files that nobody took, as the mutation was refused
 
     def _may_sign_in(self, scope: Scope, headers: Headers) -> bool:
         """Whether this is a browser that somebody looks at."""
@@ -211,6 +215,8 @@ class Endpoint(GraphQL[Context, None]):
         # What lives longer than one request must not remember numbers.
         loader = DataLoader(load_fn=_load_numbers, cache=request.scope["type"] == "http")
         given = Credentials.of(request.headers)
+        if isinstance(request, Request):
+            request.scope["parsed"] = request
         return Context(self.engine, request.scope.get("caller"), loader, self.following, given)
 
     def encode_json(self, data: object) -> bytes:
