@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from ums.errors import ProviderRefused, SecretMissing
+from ums.messaging.pace import SharedPace
 from ums.messaging.tokens import SharedTokens
 from ums.providers import providers
 from ums.providers.contract import Account, Provider
@@ -57,7 +58,7 @@ class Connections:
             raise ProviderRefused("secret_missing", f"DeliveryChannel {code}: {missing}") from missing
         own = SharedTokens(self._settings, self._clock, code, credentials)
         others = partial(SharedTokens, self._settings, self._clock, code=code)
-        return Account(code, credentials, sandbox, own, others)
+        return Account(code, credentials, sandbox, own, others, SharedPace(self._clock))
 
     def _value(self, name: str, value: Any) -> Any:
         if isinstance(value, Mapping) and set(value) in _REFERENCES:

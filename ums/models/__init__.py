@@ -10,6 +10,7 @@ from ums.models.counters import ChannelCount, Count, LossCount, Night, SegmentSi
 from ums.models.imports import ImportProblem, UserImport
 from ums.models.materials import Material, MaterialPart
 from ums.models.members import AuditLogEntry, MemberSession, MemberToken, SigningIn
+from ums.models.pace import MemberPace as MemberPace
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.provider_objects import Making, ProviderObject
 from ums.models.recurring import Occurrence, RecurringMessage

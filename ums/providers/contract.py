@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import aiohttp
 
 from ums.providers.keeper import Keeper, ObjectId, Reviewed
+from ums.providers.pace import OwnPace, Pace
 from ums.vocabulary import ChannelType, Proof, Reason, SandboxAddress, State
 
 
@@ -102,6 +103,7 @@ class Account:
     """Where to go instead of the real provider."""
     tokens: Tokens = field(default_factory=OwnTokens, repr=False)
     tokens_of: TokensOf = field(default=lambda _, __: OwnTokens(), repr=False)
+    pace: Pace = field(default_factory=OwnPace, repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
 from ums.members import audit_log
-from ums.messaging import materials
+from ums.messaging import materials, pace
 from ums.messaging.counts import BUCKET
 from ums.messaging.delivering.receipts import KEPT
 from ums.messaging.engine import Engine, log_failure
@@ -77,7 +77,7 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
             async with transaction() as tx:
                 if removed := await _remove(tx, await _locked(tx, over, ids), most):
                     return removed
-    if folded := await _fold(now, most):
+    if folded := await _fold(now, most) or await pace.forget(now, most):
         return folded
     if forgotten := await materials.forget(now, most) or await recurring.expire(now - LONGEST, most):
         return forgotten

@@ -3,7 +3,6 @@
 https://developer.work.weixin.qq.com/document/path/90236
 """
 
-import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,11 +14,14 @@ import aiohttp
 from ums.errors import OutcomeUnknown, ProviderBusy
 from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Submission, Target, Token
 from ums.providers.exchange import Exchange
+from ums.providers.pace import Bound
 from ums.providers.wecom.answers import CONTENT, NOBODY, OK, TOKEN_REFUSED, outcome, refusal, said
 from ums.providers.wecom.content import oversized
-from ums.providers.wecom.pace import Pace
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
+MEMBER_BOUNDS = (Bound(60, 30), Bound(3600, 1000))
+"""Of one application: https://developer.work.weixin.qq.com/document/path/90312"""
+_WORDS = "30 messages a minute, or 1,000 an hour"
 WECOMS_OWN_WINDOW = 1800
 """Seconds for which the duplicate check looks back where a call does not say."""
 
@@ -28,13 +30,13 @@ class WecomApplication(Provider):
     """Messages to members, at most 1,000 a call; the answer is all that is ever known of their delivery.
 
     WeCom drops what goes beyond 30 messages a minute or 1,000 an hour to one member, and calls it sent. So whoever
-    has had as many from this process is held back, to be tried again later.
+    has had as many from the application, through whichever worker, is held back, to be tried again later.
     """
 
     type = ChannelType.WECOM
     batch_limit = 1000
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
-    limits = "30 messages a minute and 1,000 an hour to one member; WeCom drops more unsaid, so UMS holds them back"
+    limits = f"{_WORDS} to one member; WeCom drops more unsaid, so all workers together hold back what is more"
     path: ClassVar[str]
     """Of the call that sends."""
 
@@ -44,7 +46,6 @@ class WecomApplication(Provider):
         if account.sandbox:
             base = f"{account.sandbox.http}/{self.platform}"
         self._exchange = Exchange(session, base)
-        self._pace = Pace()
         self._to_repeat: set[str] = set()
 
     @abstractmethod
@@ -68,7 +69,7 @@ class WecomApplication(Provider):
         if flaw := self.flaw(submission.content):
             return Answer(others=Common(*CONTENT, words=flaw), words=flaw)
         by_member, apart = self._told_apart(submission.targets)
-        held = self._held(submission, by_member)
+        held = await self._held(submission, by_member)
         if not by_member:
             return Answer([*apart, *held])
         answer = await self._sent(submission, by_member, whole=not held)
@@ -88,13 +89,13 @@ class WecomApplication(Provider):
                 apart.append(Outcome(target.id, State.INVALID, Reason.DUPLICATE, words="twice in one batch"))
         return by_member, apart
 
-    def _held(self, submission: Submission, by_member: dict[str, Target]) -> list[Outcome]:
+    async def _held(self, submission: Submission, by_member: dict[str, Target]) -> list[Outcome]:
         """The outcomes of those whose time has not come; they are taken out of `by_member`."""
-        admitted = self._pace.admit(list(by_member), time.monotonic())
+        admitted = await self.account.pace.admit(self._application, by_member.keys(), MEMBER_BOUNDS)
         if submission.key in self._to_repeat:
             return []  # WeCom knows a repeat only by its having the same members
         late = [by_member.pop(member) for member in list(by_member) if member not in admitted]
-        words = "30 messages a minute, or 1,000 an hour: WeCom would drop more"
+        words = f"{_WORDS}: WeCom would drop more"
         return [Outcome(target.id, State.PLANNED, words=words) for target in late]
 
     async def _sent(self, submission: Submission, by_member: Mapping[str, Target], *, whole: bool) -> Answer:
@@ -126,13 +127,13 @@ class WecomApplication(Provider):
         return said(await self._exchange.post(f"{path}?{urlencode({'access_token': token})}", body))
 
     async def lend(self) -> Token:
-        return await self.account.tokens.lend(self._token_name, self._fresh_token)
+        return await self.account.tokens.lend(self._application, self._fresh_token)
 
     async def _token(self, spoiled: str = "") -> str:
-        return await self.account.tokens.get(self._token_name, self._fresh_token, spoiled)
+        return await self.account.tokens.get(self._application, self._fresh_token, spoiled)
 
     @property
-    def _token_name(self) -> str:
+    def _application(self) -> str:
         return f"{self.account.credentials['corpId']}/{self.account.credentials['agentId']}"
 
     async def _fresh_token(self) -> Token:
