@@ -85,10 +85,17 @@ def _receipts(platform: Platform, provider: type[Provider]) -> str:
     door = next((f"posted to `/v1/{name}/callback`" for name, kind in DOORS.items() if kind is platform.type), "")
     ways = [door] if provider.posts else []
     if _has(provider, "collect"):
-        ways.append("fetched, with `receipts: poll`" if ways else "brought by its connections")
+        ways.append(_COLLECTED[provider.platform])
     if provider.asked_after:
         ways.append("asked for " + ", ".join(map(_pause, provider.asked_after)) + " after a call")
     return "; ".join(ways) or "the answer itself"
+
+
+_COLLECTED = {
+    "jsms": "fetched, with `receipts: poll`",
+    "cmpp": "brought by its connections",
+    "smtp": "the answer itself; bounces from a mailbox, with `bounces`",
+}
 
 
 def _pause(seconds: int) -> str:

@@ -1,6 +1,7 @@
 """The only place where a delivery changes state: with its recipient, its counters and the policy's next look.
 
-A state gives way only to a higher one (`vocabulary.State`), so a repeated or late report changes nothing.
+A state gives way only to a higher one (`vocabulary.State`), so a repeated or late report changes nothing. The one
+exception: where `delivered` only means that a server took it, what comes back from there is undelivered after all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ class Entry(NamedTuple):
     provider_id: str | None = None
     last_id: int = 0
     """0: it speaks of one delivery only."""
+    overrules: bool = False
+    """UNDELIVERED, and that it was delivered was no more than a server's word: it counts even then."""
 
     @property
     def fate(self) -> tuple[Any, ...]:
@@ -80,6 +83,10 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
             if told:
                 await outbox.add_moves(tx, runs, now)
             await _move(tx, runs, policies, now, moving)
+    if overruling := [entry for entry in ordered if entry.overrules]:
+        if told:
+            await outbox.add_returns(tx, rows(_runs(overruling)), now)
+        await _take_back(tx, rows(_runs(overruling)), policies, now, moving)
     if policies:
         await execute(tx, statements.NEXT_DUE, rows([n] for n in policies))
     if tally is None:
@@ -113,6 +120,18 @@ async def _move(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int, 
     if policies:
         await execute(tx, statements.SET_FIRST_LOOKS, runs, now, _first_looks(policies))
     await execute(tx, statements.MOVE_DELIVERIES, runs)
+
+
+async def _take_back(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int, tally: Tally) -> None:
+    """What had been delivered comes back. Of somebody who got it elsewhere too, that stays the best."""
+    tally.add(await fetch(tx, statements.DELIVERY_RETURNS, runs))
+    if policies:
+        await execute(tx, statements.LOOK_AT_RETURNS, runs, now, _first_looks(policies))
+    await execute(tx, statements.RETURN_DELIVERIES, runs)
+    tally.cells.update(moved(await fetch(tx, statements.RECIPIENT_RETURNS, runs)))
+    await execute(tx, statements.RETURN_RECIPIENTS, runs)
+    if policies:
+        await execute(tx, statements.REOPEN, rows([n] for n in policies))
 
 
 def _first_looks(policies: Policies) -> str:

@@ -36,6 +36,11 @@ async def add_moves(tx: BaseDBAsyncClient, runs: str, now: int) -> None:
     await execute(tx, _ADD_MOVES, runs, now + PATIENCE)
 
 
+async def add_returns(tx: BaseDBAsyncClient, runs: str, now: int) -> None:
+    """Undelivered, of what the ledger is about to move back from delivered."""
+    await execute(tx, _ADD_RETURNS, runs, now + PATIENCE)
+
+
 async def add_lost(tx: BaseDBAsyncClient, new: Sequence[tuple[int, int]], lost: Sequence[int], now: int) -> None:
     """Recipients that were lost before anything was sent: those in ranges that are new, and others by their ids."""
     others = [n for n in lost if not any(low <= n <= high for low, high in new)]
@@ -77,6 +82,8 @@ FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id AND o.
 JOIN message m ON m.id = d.id >> 32 AND m.callbacks <> 0 {_WANTS}
 JOIN {_TOLD} AS told ON d.state < told.below AND o.state BETWEEN told.low AND told.high
 WHERE (m.callbacks >> told.type) & 1 = 1 ORDER BY d.id, told.type"""
+
+_ADD_RETURNS = _ADD_MOVES.replace("o.state > d.state", "d.state = 60").replace("d.state < told.below", "told.type = 5")
 
 _ADD_LOST = f"""
 INSERT INTO callback ({_COLUMNS})

@@ -285,6 +285,28 @@ UPDATE delivery SET state = o.state, reason = o.reason, code = o.code, words = o
     failed_at = CASE WHEN o.state IN (20, 30, 35, 45, 50) THEN o.at ELSE delivery.failed_at END
 FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state > delivery.state"""
 
+# What a server took and gave back: the same, of those that were delivered and are not clicked.
+_HIGHER, _RETURNED = "o.state > d.state", "d.state = 60"
+DELIVERY_RETURNS = DELIVERY_MOVES.replace(_HIGHER, _RETURNED)
+LOOK_AT_RETURNS = SET_FIRST_LOOKS.replace(_HIGHER, _RETURNED)
+RETURN_DELIVERIES = MOVE_DELIVERIES.replace("o.state > delivery.state", "delivery.state = 60")
+
+# After their deliveries.
+_LEFT = f"""
+SELECT d.recipient_id, max(each.state) AS state
+FROM {RUNS} AS o JOIN delivery d ON d.id BETWEEN o.first_id AND o.last_id
+JOIN delivery each ON each.recipient_id = d.recipient_id WHERE d.state = 50 GROUP BY d.recipient_id"""
+
+RECIPIENT_RETURNS = RECIPIENT_MOVES.replace(_BEST, _LEFT).replace("best.state > r.state", "best.state <> r.state")
+RETURN_RECIPIENTS = MOVE_RECIPIENTS.replace(_BEST, _LEFT).replace(
+    "best.state > recipient.state", "best.state <> recipient.state"
+)
+
+# A policy may go on with who had got it.
+REOPEN = """
+UPDATE message SET state = 'sending' WHERE state = 'done' AND id IN (SELECT id FROM ROWS($1: id int) AS listed)
+AND EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = message.id AND r.next_check_at IS NOT NULL)"""
+
 NOTE_REFUSALS = f"""
 UPDATE delivery SET code = o.code, words = o.words
 FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state = 0 AND delivery.state = 0"""

@@ -76,7 +76,7 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
         tally = Tally()
         await record(tx, entries, now, tally)
         for code in {exchange.lease.delivery_channel for exchange in landed}:
-            await receipts.match_waiting(tx, code, _provider_ids(landed, code), now, tally)
+            await receipts.match_waiting(tx, receipts.Source.of(newest, code), _provider_ids(landed, code), now, tally)
         released = [(*_released(exchange, now), first_question(newest, exchange, now)) for exchange in landed]
         await execute(tx, statements.RELEASE, rows(released), now)
         await execute(tx, _RECALL_TOO, rows([exchange.lease.id] for exchange in landed), now)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -16,9 +17,9 @@ from ums.messaging.ledger import Entry, record
 from ums.providers import providers
 from ums.providers.contract import Provider, Receipt, Report
 from ums.providers.keeper import Reviewed
-from ums.snapshot import channel_type
+from ums.snapshot import Snapshot, channel_type
 from ums.tracing import Act
-from ums.vocabulary import ChannelType, Reason, State
+from ums.vocabulary import ChannelType, Proof, Reason, State
 
 log = structlog.get_logger()
 
@@ -88,14 +89,14 @@ async def apply(engine: Engine, code: str, told: Sequence[Receipt]) -> None:
 
 async def _apply(engine: Engine, posted: Sequence[tuple[str, Sequence[Receipt]]]) -> Sequence[None]:
     """What several posts brought, in one transaction."""
-    now = engine.clock()
+    now, newest = engine.clock(), await engine.snapshots.newest()
     by_code: defaultdict[str, list[Receipt]] = defaultdict(list)
     for code, told in posted:
         by_code[code] += told
     async with transaction() as tx:
         entries: list[Entry] = []
         for code, told in by_code.items():
-            matched, unknown = await _match(tx, code, told)
+            matched, unknown = await _match(tx, Source.of(newest, code), told)
             entries += matched
             await _keep(tx, code, unknown, now)
         await record(tx, entries, now)
@@ -105,9 +106,25 @@ async def _apply(engine: Engine, posted: Sequence[tuple[str, Sequence[Receipt]]]
     return [None] * len(posted)
 
 
-async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence[str], now: int, tally: Tally) -> None:
+class Source(NamedTuple):
+    """A DeliveryChannel whose receipts these are."""
+
+    code: str
+    overrules: bool
+    """`delivered` only means there that a server took it: whoever says later that it came back knows better."""
+
+    @classmethod
+    def of(cls, newest: Snapshot, code: str) -> "Source":
+        declared = newest.delivery_channel(code)
+        platform = providers().get(declared["platform"]) if declared else None
+        return cls(code, platform is not None and platform.detects.get(State.DELIVERED) is Proof.ACCEPTED)
+
+
+async def match_waiting(
+    tx: BaseDBAsyncClient, source: Source, provider_ids: Sequence[str], now: int, tally: Tally
+) -> None:
     """Apply receipts that came before the answer in which the provider named these ids; the caller counts `tally`."""
-    waiting = await fetch(tx, _WAITING, code, rows([n] for n in provider_ids)) if provider_ids else []
+    waiting = await fetch(tx, _WAITING, source.code, rows([n] for n in provider_ids)) if provider_ids else []
     if not waiting:
         return
     told = [
@@ -117,7 +134,7 @@ async def match_waiting(tx: BaseDBAsyncClient, code: str, provider_ids: Sequence
         )
         for row in waiting
     ]  # fmt: skip
-    matched, unknown = await _match(tx, code, told)
+    matched, unknown = await _match(tx, source, told)
     await record(tx, matched, now, tally)
     left = set(unknown)
     found = [[row["id"]] for row, receipt in zip(waiting, told, strict=True) if receipt not in left]
@@ -137,19 +154,33 @@ async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Prov
     return found
 
 
-async def _match(tx: BaseDBAsyncClient, code: str, told: Sequence[Receipt]) -> tuple[list[Entry], list[Receipt]]:
+async def _match(tx: BaseDBAsyncClient, source: Source, told: Sequence[Receipt]) -> tuple[list[Entry], list[Receipt]]:
     """What the receipts say of deliveries that are known, and the receipts of those that are not."""
     given = rows((n, receipt.provider_id, receipt.address) for n, receipt in enumerate(told))
-    found = await fetch_tuples(tx, _MATCH_BY_TARGET, given, code)
+    found = await fetch_tuples(tx, _MATCH_BY_TARGET, given, source.code)
     if len(found) < len(told):
-        found = [*found, *await fetch_tuples(tx, _MATCH_BY_BATCH, given, code)]
+        found = [*found, *await fetch_tuples(tx, _MATCH_BY_BATCH, given, source.code)]
     entries = [
-        Entry(delivery, (r := told[n]).state, r.at, r.reason, r.code, r.words)
+        Entry(
+            delivery,
+            (r := told[n]).state,
+            r.at,
+            r.reason,
+            r.code,
+            r.words,
+            overrules=source.overrules and r.state is State.UNDELIVERED,
+        )
         for n, delivery, submitted_at in found
         if submitted_at is None or told[n].at <= submitted_at + COUNTED
     ]
     if late := [delivery for n, delivery, at in found if at is not None and told[n].at > at + COUNTED]:
-        log.info("receipts_not_counted", delivery_channel=code, number=len(late), first_delivery=late[0], because=_LATE)
+        log.info(
+            "receipts_not_counted",
+            delivery_channel=source.code,
+            number=len(late),
+            first_delivery=late[0],
+            because=_LATE,
+        )
     known = {n for n, _, _ in found}
     return entries, [receipt for n, receipt in enumerate(told) if n not in known] if len(known) < len(told) else []
 

@@ -47,8 +47,10 @@ class Server:
     @cached_property
     def tls(self) -> ssl.SSLContext | None:
         """None for a conversation in clear; raises OSError when the CA file cannot be read."""
-        if self.encryption == "none":
-            return None
+        return None if self.encryption == "none" else self.trusting()
+
+    def trusting(self) -> ssl.SSLContext:
+        """As the account says whom to trust; raises OSError when the CA file cannot be read."""
         context = ssl.create_default_context(cafile=self._ca_file)
         if not self._verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

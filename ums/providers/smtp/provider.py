@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
 import aiosmtplib
 
 from ums.errors import ProviderBusy, ProviderRefused
-from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Submission, Target
+from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Receipt, Submission, Target
+from ums.providers.smtp.bounces import Seal
 from ums.providers.smtp.dkim import Signer
+from ums.providers.smtp.mailbox import EVERY, Mailbox
 from ums.providers.smtp.mime import Sender, Skeleton, body, mailbox
 from ums.providers.smtp.pool import Pool, Server
 from ums.providers.smtp.replies import CLOSING, NO_ANSWER, Said, Step, outcome
@@ -24,7 +26,8 @@ DOT_SECONDS = 600.0
 class Smtp(Provider):
     """One message per recipient over a few connections that stay open.
 
-    `delivered` means that the server took the message: it said 250 to the recipient and to the final dot.
+    `delivered` means that the server took the message: it said 250 to the recipient and to the final dot. What comes
+    back later is read from a mailbox, where one is declared.
     """
 
     platform = "smtp"
@@ -38,7 +41,12 @@ class Smtp(Provider):
     def __init__(self, account: Account, session: aiohttp.ClientSession) -> None:
         super().__init__(account, session)
         size = account.credentials.get("connections", 4)
-        self._pool = Pool(Server(account), size, account.credentials.get("messagesPerConnection", 100))
+        self._server = Server(account)
+        self._pool = Pool(self._server, size, account.credentials.get("messagesPerConnection", 100))
+        self._bounces = None if account.sandbox else account.credentials.get("bounces")
+        self._seal = Seal(self._server.password) if self._bounces else None
+        if self._bounces:
+            self.collected_every = EVERY
 
     async def send(self, submission: Submission) -> Answer:
         """Raises only when no target got an outcome; what stops a batch half-way leaves the rest PLANNED."""
@@ -51,7 +59,21 @@ class Smtp(Provider):
         except ValueError as error:
             words = str(error)
             return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
-        return await _Round(self._pool, sender, skeleton, submission, self._signer).answer()
+        marks = Marks(self._signer, self._seal)
+        return await _Round(self._pool, sender, skeleton, submission, marks).answer()
+
+    async def collect(self) -> list[Receipt]:
+        return await asyncio.to_thread(self._mailbox.collect) if self._mailbox else []
+
+    @cached_property
+    def _mailbox(self) -> Mailbox | None:
+        """Raises ProviderRefused when the CA file cannot be read."""
+        if not self._bounces or not self._seal:
+            return None
+        try:
+            return Mailbox(self._bounces, self._server.trusting(), self._seal)
+        except OSError as error:
+            raise ProviderRefused("ca_file", f"caFile: {error}") from error
 
     @cached_property
     def _signer(self) -> Signer | None:
@@ -73,11 +95,22 @@ def _skeleton(sender: Sender, content: Mapping[str, Any], submission: Submission
 MOST_COPIED = 64 * 1024
 
 
+class Marks(NamedTuple):
+    """What proves that a mail is ours."""
+
+    signer: Signer | None
+    """To everybody."""
+    seal: Seal | None
+    """To ourselves, when it comes back."""
+
+
 @dataclass(frozen=True)
 class _Mail:
     sender: str
     recipient: str
     pieces: Sequence[bytes]
+    envelope_id: str = ""
+    """By which a server that can is to name it when it fails; empty: no report is asked for."""
 
     @property
     def size(self) -> int:
@@ -87,11 +120,9 @@ class _Mail:
 class _Round:
     """One Submission on its way: as many lanes as there are connections take targets until none is left."""
 
-    def __init__(
-        self, pool: Pool, sender: Sender, skeleton: Skeleton, submission: Submission, signer: Signer | None
-    ) -> None:
+    def __init__(self, pool: Pool, sender: Sender, skeleton: Skeleton, submission: Submission, marks: Marks) -> None:
         self._pool, self._sender, self._submission = pool, sender, submission
-        self._skeleton, self._signer = skeleton, signer
+        self._skeleton, self._marks = skeleton, marks
         self._targets = submission.targets
         # The same for every repeat, so that receivers can recognise a second copy by its Message-ID.
         self._stamp = submission.key or str(submission.created_at)
@@ -124,13 +155,17 @@ class _Round:
             recipient = mailbox(target.address)
         except ValueError as error:
             return Outcome(target.id, State.INVALID, Reason.INVALID_ADDRESS, words=str(error))
-        content = self._submission.content_of(target)
+        content, seal = self._submission.content_of(target), self._marks.seal
         written = self._written(content)
-        headers = written.headers(recipient, f"{target.id}.{self._stamp}", content.get("unsubscribe", ""))
-        if self._signer:
-            headers = self._signer.signature(headers, written.body_hash, written.created_at) + headers
-        said = await self._said(_Mail(self._sender.address, recipient, (headers, b"\r\n", *written.body.pieces)))
-        return outcome(target.id, said)
+        unique = seal.id(target.id, self._stamp) if seal else f"{target.id}.{self._stamp}"
+        headers = written.headers(recipient, unique, content.get("unsubscribe", ""))
+        if signer := self._marks.signer:
+            headers = signer.signature(headers, written.body_hash, written.created_at) + headers
+        pieces = (headers, b"\r\n", *written.body.pieces)
+        said = await self._said(_Mail(self._sender.address, recipient, pieces, unique if seal else ""))
+        found = outcome(target.id, said)
+        # By its own id, because that is what comes back when the mail does.
+        return found._replace(provider_id=unique) if seal and _taken(found) else found
 
     def _written(self, content: Mapping[str, Any]) -> Skeleton:
         """The message but for whom it goes to; its own where its links are its own."""
@@ -150,14 +185,26 @@ class _Round:
             return await converse(connection.client, mail)
 
 
+def _taken(found: Outcome) -> bool:
+    """Perhaps at least."""
+    return found.state in {State.DELIVERED, State.UNKNOWN}
+
+
 async def converse(client: aiosmtplib.SMTP, mail: _Mail) -> Said:
     """Hand over one message. The client is closed when nobody can know what the server expects next."""
     if too_large := _too_large(client, mail):
         return too_large
     size = [b"SIZE=%d" % mail.size] if client.supports_extension("size") else []
+    # https://www.rfc-editor.org/rfc/rfc3461
+    reported = mail.envelope_id and client.supports_extension("dsn")
+    named = [b"RET=HDRS", f"ENVID={mail.envelope_id}".encode()] if reported else []
     commands = (
-        (Step.MAIL, [b"MAIL", f"FROM:<{mail.sender}>".encode(), *size], {250}),
-        (Step.RCPT, [b"RCPT", f"TO:<{mail.recipient}>".encode()], {250, 251}),
+        (Step.MAIL, [b"MAIL", f"FROM:<{mail.sender}>".encode(), *size, *named], {250}),
+        (
+            Step.RCPT,
+            [b"RCPT", f"TO:<{mail.recipient}>".encode(), *([b"NOTIFY=FAILURE"] if reported else [])],
+            {250, 251},
+        ),
         (Step.DATA, [b"DATA"], {354}),
     )
     for step, command, expected in commands:

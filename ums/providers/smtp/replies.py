@@ -113,3 +113,9 @@ def _after_the_dot(delivery: int, said: Said) -> Outcome:
 def _permanent(said: Said) -> tuple[State, Reason]:
     subject = said.enhanced.rpartition(".")[0]
     return BY_ENHANCED.get(said.enhanced) or BY_SUBJECT.get(subject) or BY_CODE.get((said.step, said.code)) or POLICY
+
+
+def blamed(status: str) -> Reason:
+    """For an enhanced code of a report that comes later: https://www.rfc-editor.org/rfc/rfc3463"""
+    known = BY_ENHANCED.get(status) or BY_SUBJECT.get(status.rpartition(".")[0])
+    return known[1] if known else Reason.UNREACHABLE if status.startswith("4") else Reason.PROVIDER
