@@ -24,7 +24,7 @@ class Sought:
 async def page(login: str, view: View, sought: Sought, *, first: int, before_id: int | None) -> list[AuditTicket]:
     """The newest tickets below `before_id` in a list of a Member, one more than `first` if there are more."""
     found = await fetch(
-        connection(), _PAGE, login, int(view), before_id or 2**31 - 1, rows([name] for name in sought.channels),
+        connection(), PAGE, login, int(view), before_id or 2**31 - 1, rows([name] for name in sought.channels),
         sought.state.value if sought.state else "", {None: "", True: "message", False: "template"}[sought.on_messages],
         sought.created_from or 0, sought.created_before or 2**62, first + 1,
     )  # fmt: skip
@@ -57,7 +57,7 @@ async def open_numbers() -> Rows:
     return await fetch(connection(), _OPEN)
 
 
-_PAGE = """
+PAGE = """
 SELECT t.id FROM audit_desk d JOIN audit_ticket t ON t.id = d.ticket_id
 WHERE d.login = $1 AND d.view = $2 AND d.ticket_id < $3
 AND t.channel IN (SELECT name FROM ROWS($4: name text) AS mine)

@@ -1,11 +1,13 @@
 """Sends that an AuditRule caught: nothing happens before the last level, and then what would have happened."""
 
 import asyncio
+import re
 
 import pytest
 
 from tests.shop import MINUTE, SECOND, Shop, person
-from ums.database import connection, fetch
+from ums.audit.lists import PAGE
+from ums.database import connection, execute, fetch, is_sqlite
 from ums.errors import CallerRefused
 from ums.messaging.after.audited import Decision, Resubmission, approve, reject, resubmit
 from ums.messaging.after.recall import recall
@@ -16,6 +18,7 @@ from ums.messaging.sending.draft import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import AuditDesk, AuditEvent, AuditTicket, Message
 from ums.reconcile import Options, reconcile
+from ums.reconcile.overrides import switch
 from ums.snapshot import Body
 from ums.vocabulary import MessageState
 
@@ -358,3 +361,88 @@ async def test_an_approval_and_its_time_that_come_at_once_send_it_or_fail_it(sho
     assert ended <= {("done", "approved"), ("failed", "expired")}
     sent = await Message.filter(state="done").count()
     assert len(shop.sandbox.record("jpush").addresses) == sent
+
+
+QUIET = """
+title: Shop
+timeZone: UTC
+doNotDisturb: {mode: %s, periods: [{from: '08:00', to: '09:00'}]}"""
+"""The shop's clock begins at 08:00."""
+
+
+async def keeps_quiet(shop: Shop, mode: str) -> None:
+    file = shop.engine.settings.config / "shop.yaml"
+    grants = "deliveryChannels: [app, sms, mail]"
+    file.write_text(file.read_text().replace(grants, grants + QUIET % mode))
+    await reconcile(shop.engine.settings, write=True)
+    shop.engine.snapshots.look_again()
+
+
+async def test_what_is_approved_in_a_quiet_time_goes_out_at_its_end(shop: Shop) -> None:
+    await keeps_quiet(shop, "defer")
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends(BROADCAST, owner="ann")
+    approved_at = shop.time()
+
+    await decides(shop, message, "lin", "root")
+    await shop.works()
+    early = shop.sandbox.record("jpush").addresses
+    shop.time.passes(HOUR)
+    await shop.works()
+
+    sent = await Message.get(id=message.id)
+    assert (early, shop.sandbox.record("jpush").addresses) == ([], ["rid-ann"])
+    assert (sent.send_at, sent.deferred_from) == (approved_at + HOUR, approved_at)
+
+
+async def test_where_a_quiet_time_refuses_the_last_approval_is_refused_and_given_later(shop: Shop) -> None:
+    await keeps_quiet(shop, "reject")
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends(BROADCAST, owner="ann")
+    ticket = await decides(shop, message, "lin")
+
+    refused = await code_of(approve(shop.engine, Decision("shop", ticket.id, ticket.version, "root")))
+    untouched = await AuditTicket.get(id=ticket.id)
+    shop.time.passes(HOUR)
+    await decides(shop, message, "root")
+    await shop.works()
+
+    assert (refused, untouched.level, untouched.version) == ("do_not_disturb", 1, ticket.version)
+    assert shop.sandbox.record("jpush").addresses == ["rid-ann"]
+
+
+async def test_what_was_switched_off_meanwhile_fails_an_approved_send(shop: Shop) -> None:
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends(BROADCAST, owner="ann")
+    await switch("shop", "app", enabled=False, author="root", now=shop.time())
+    shop.engine.snapshots.look_again()
+    shop.time.passes(MINUTE)
+
+    await decides(shop, message, "lin", "root")
+    await shop.works()
+
+    failed = await Message.get(id=message.id)
+    assert (failed.state, failed.failure) == ("failed", "app is switched off in Channel shop")
+
+
+async def test_a_list_of_tickets_is_read_by_an_index(shop: Shop) -> None:
+    await shop.sends(BROADCAST, owner="ann")
+    await execute(connection(), MANY_TICKETS, 20_000)
+    await execute(connection(), MANY_DESKS, 20_000)
+    await connection().execute_script("ANALYZE")
+
+    plan = str(await fetch(connection(), EXPLAIN[is_sqlite(connection())] + PAGE, "lin", 0, 10_000, "[[\"shop\"]]", "",
+                           "", 0, 2**62, 21))  # fmt: skip
+
+    assert "audit_desk" in plan
+    assert not re.search(r"Seq Scan on audit_(desk|ticket)|SCAN [dt]\b", plan), plan
+
+
+EXPLAIN = {True: "EXPLAIN QUERY PLAN ", False: "EXPLAIN "}
+_NUMBERS = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < CAST($1 AS int))"""
+MANY_TICKETS = f"""
+INSERT INTO audit_ticket (channel, kind, name, revision, rules, levels, state, created_at)
+{_NUMBERS} SELECT 'shop', 'Template', 'shop/t', 1, '[]', '[]', 'approved', 1 FROM n"""  # noqa: S608  # from above
+MANY_DESKS = f"""
+INSERT INTO audit_desk (login, view, ticket_id) {_NUMBERS} SELECT 'lin', 1, i + 1 FROM n"""  # noqa: S608  # from above

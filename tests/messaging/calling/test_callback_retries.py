@@ -132,3 +132,24 @@ async def test_a_receiver_that_never_answers_holds_up_neither_sends_nor_other_re
     developer.gate.set()
     shop.engine.stopping.set()
     await calling
+
+
+async def test_a_receiver_that_is_down_or_answers_garbage_for_as_long_as_the_ladder_hears_everything_in_order(
+    tells: Tells,
+) -> None:
+    shop, developer = tells.shop, tells.developer
+    people = [f"u{n}" for n in range(250)]
+    await shop.knows(*(person(name, app=[f"rid-{name}"]) for name in people))
+    message = await shop.sends({"broadcast": True})
+    await shop.works()
+    developer.statuses = [500, 503, 404, 302, 204, 500, 418, 403, 500]
+
+    await tells.call()
+    await shop.hears(message, State.DELIVERED, *(f"rid-{name}" for name in people))
+    for seconds in RETRIES:
+        await tells.call(seconds * SECOND)
+        await tells.call()
+
+    del developer.posts[:9]  # those that it refused
+    assert [name for name in people if developer.told(name) != [0, 2, 4]] == []
+    assert (await left(), await Callback.filter(dead_at__isnull=False).count()) == (0, 0)
