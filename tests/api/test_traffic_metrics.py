@@ -24,6 +24,7 @@ async def scraped(api: Api) -> dict[tuple[str, ...], float]:
 async def test_targets_are_counted_by_channel_delivery_channel_and_reason(api: Api) -> None:
     await knows_ann_and_bob(api)
     await sent(api)
+    await sent(api, audience={"users": {"userIds": ["nobody"]}})
     await api.works()
     attempt = await Attempt.get()
     assert attempt.provider_id
@@ -32,10 +33,11 @@ async def test_targets_are_counted_by_channel_delivery_channel_and_reason(api: A
 
     found = await scraped(api)
 
-    assert found["ums_messages_total", "shop"] == 1
+    assert found["ums_messages_total", "shop"] == 2
     names = ("accepted", "submitted", "delivered")
     assert [found[f"ums_targets_{name}_total", "shop", "app"] for name in names] == [2, 2, 1]
     assert found["ums_targets_failed", "shop", "app", "unreachable"] == 1
+    assert found["ums_users_lost", "shop", "unknown_user"] == 1
     assert found["ums_provider_calls_recent", "app", "answered"] == 1
     assert ("ums_provider_call_seconds", "app", "0.99") in found
 

@@ -87,6 +87,17 @@ def _counted(ever: Rows) -> Iterator[Metric]:
                 family.add_metric([channel, code], number)
         yield family
     yield failed
+    yield _lost(ever)
+
+
+def _lost(ever: Rows) -> Metric:
+    users = GaugeMetricFamily(
+        "ums_users_lost", "Users to whom nothing could be sent, by reason.", labels=["channel", "reason"]
+    )
+    for row in ever:
+        if row["delivery_channel"] == USERS and row["state"] == State.LOST:
+            users.add_metric([row["channel"], row["reason"]], row["number"])
+    return users
 
 
 def _waiting(lanes: Rows, now: int) -> Iterator[Metric]:

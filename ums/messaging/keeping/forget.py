@@ -8,8 +8,9 @@ import orjson
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums.database import execute, fetch, rows, transaction
+from ums.database import COLLISIONS, execute, fetch, rows, transaction
 from ums.members import audit_log
+from ums.messaging.counts import Tally
 from ums.messaging.ledger import Entry, record
 from ums.models import RecurringMessage
 from ums.people import lists
@@ -41,6 +42,19 @@ async def forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
     Deliveries that were planned do not go out any more. Who has an address in common keeps the own history. What a
     message says is its sender's and is not searched.
     """
+    for tries_left in reversed(range(5)):
+        try:
+            forgotten = await _forget(snapshot, user_id, now)
+        except COLLISIONS:  # everything was rolled back; with somebody else's work on the same messages
+            if not tries_left:
+                raise
+        else:
+            break
+    log.info("person_forgotten", known=forgotten.known, addresses=forgotten.addresses, recipients=forgotten.recipients)
+    return forgotten
+
+
+async def _forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
     async with transaction() as tx:
         known = await fetch(tx, "SELECT id FROM user_account WHERE user_id = $1 FOR UPDATE", user_id)
         account = known[0]["id"] if known else 0
@@ -48,7 +62,8 @@ async def forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
         addresses = [row["value"] for row in found]
         traces = await fetch(tx, _TRACES, account, user_id, rows([value] for value in addresses))
         ids = rows([row["id"]] for row in traces)
-        await _stop(tx, ids, now)
+        tally = Tally()
+        await _stop(tx, ids, now, tally)
         await execute(tx, _BLANK_DELIVERIES, ids, FORGOTTEN)
         await execute(tx, _BLANK_RECIPIENTS, ids, FORGOTTEN)
         await execute(tx, _DROP_RECEIPTS, rows([value] for value in addresses))
@@ -59,14 +74,14 @@ async def forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
         await execute(tx, "DELETE FROM list_member WHERE user_id = $1", user_id)
         await execute(tx, audit_log.FORGET, audit_log.word_of_user(user_id), audit_log.word_of_user(FORGOTTEN))
         await execute(tx, "DELETE FROM user_account WHERE id = $1", account)
-    log.info("person_forgotten", known=bool(known), addresses=len(addresses), recipients=len(traces))
+        await tally.count(tx, now)
     return Forgotten(bool(known), len(addresses), len(traces), tuple(_documents(snapshot, user_id)))
 
 
-async def _stop(tx: BaseDBAsyncClient, ids: str, now: int) -> None:
+async def _stop(tx: BaseDBAsyncClient, ids: str, now: int, tally: Tally) -> None:
     """What has not gone out is over, in the ledger as everything that ends."""
     planned = await fetch(tx, _PLANNED, ids)
-    await record(tx, [Entry(row["id"], State.INVALID, now, Reason.UNKNOWN_USER) for row in planned], now)
+    await record(tx, [Entry(row["id"], State.INVALID, now, Reason.UNKNOWN_USER) for row in planned], now, tally)
 
 
 async def _blank_audiences(tx: BaseDBAsyncClient, message_ids: Sequence[int], words: set[str]) -> None:

@@ -4,7 +4,7 @@ Counters move with the rows in one transaction, so one statement sees both as th
 going on; a difference is therefore a fault, and adding it to the counter mends it without stopping anybody.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -82,16 +82,21 @@ async def _of_channels(retention: Mapping[str, int], now: int, sent: Sent, *, re
     wrong = []
     async with _writing(repair) as on:
         kept = _Kept(await _segments(on, retention) | dict(retention), now, sent.channel)
-        for statement, values in _STATEMENTS if sent == EVER else _STATEMENTS[:2]:
-            found = [row for row in await fetch(on, statement, *(sent.buckets if values else ())) if kept.holds(row)]
+        for statement, values in _statements(sent):
+            found = [row for row in await fetch(on, statement, *values) if kept.holds(row)]
             if repair and found:
                 await execute(on, statements.MEND_BUCKETS, _deltas(found))
             wrong += [_difference("channel_count", row) for row in found]
     return wrong
 
 
-_STATEMENTS = ((statements.BUCKETS, True), (statements.SEGMENTS, True), (statements.SUMS, False))
-"""And whether they are told from when to when."""
+def _statements(sent: Sent) -> Iterator[tuple[str, Sequence[str | int]]]:
+    """With their values."""
+    when = (*sent.buckets, sent.channel) if sent.channel else sent.buckets
+    yield statements.buckets(narrowed=bool(sent.channel)), when
+    yield statements.segments(narrowed=bool(sent.channel)), when
+    if sent == EVER:
+        yield statements.SUMS, ()
 
 
 async def _segments(on: BaseDBAsyncClient, retention: Mapping[str, int]) -> dict[str, int]:
@@ -132,15 +137,11 @@ async def _writing(repair: bool) -> AsyncIterator[BaseDBAsyncClient]:
 
 async def _messages(sent: Sent) -> AsyncIterator[str]:
     """Their ids, some at a time, as ROWS takes them."""
-    after = 0
-    while found := await fetch(connection(), _PAGE, after, _AT_ONCE, *sent):
+    after, narrow = 0, [sent.channel] if sent.channel else []
+    page = statements.page(narrowed=bool(narrow))
+    while found := await fetch(connection(), page, after, _AT_ONCE, sent.begin, sent.before, *narrow):
         yield rows([row["id"]] for row in found)
         after = found[-1]["id"]
-
-
-_PAGE = """
-SELECT id FROM message WHERE id > $1 AND send_at >= $3 AND send_at < $4 AND (CAST($5 AS text) = '' OR channel = $5)
-ORDER BY id LIMIT $2"""
 
 
 def _difference(table: str, row: Mapping[str, str | int]) -> Difference:

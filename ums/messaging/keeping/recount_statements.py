@@ -36,21 +36,38 @@ GROUP BY message_id, delivery_channel, state, reason, code HAVING sum(kept) <> s
 MESSAGE_COUNTERS = {"message_count": _COUNTS, "message_loss": _LOSSES}
 MEND = {"message_count": MOVE_COUNTS, "message_loss": MOVE_LOSSES}
 
-# The counters of messages are right by now, so these are held against them; from the bucket $1 to before $2.
+# The counters of messages are right by now, so these are held against them.
 _BUCKETS = f"""
 SELECT channel, {{attribution}} AS attribution, bucket, delivery_channel, state, reason, {_SUM} FROM (
-    SELECT channel, bucket, delivery_channel, state, reason, number AS kept, 0 AS found
-    FROM channel_count WHERE attribution = {{attribution}} AND bucket >= $1 AND bucket < $2
+    SELECT c.channel, c.bucket, c.delivery_channel, c.state, c.reason, c.number AS kept, 0 AS found
+    FROM channel_count c WHERE c.attribution = {{attribution}} AND c.bucket >= $1 AND c.bucket < $2 {{counted}}
     UNION ALL SELECT {{whose}}, m.send_at / 900000, c.delivery_channel, c.state, c.reason, 0, c.number
-    FROM message m JOIN message_count c ON c.message_id = m.id
-    WHERE {{whose}} IS NOT NULL AND m.send_at >= CAST($1 AS bigint) * 900000 AND m.send_at < CAST($2 AS bigint) * 900000
+    FROM message m JOIN message_count c ON c.message_id = m.id WHERE {{sent}}
     UNION ALL SELECT {{whose}}, m.send_at / 900000, '', -1, '', 0, 1
-    FROM message m WHERE {{whose}} IS NOT NULL AND (m.expanded OR m.state = 'failed')
-    AND m.send_at >= CAST($1 AS bigint) * 900000 AND m.send_at < CAST($2 AS bigint) * 900000) AS held
+    FROM message m WHERE {{sent}} AND (m.expanded OR m.state = 'failed')) AS held
 GROUP BY channel, bucket, delivery_channel, state, reason HAVING sum(kept) <> sum(found) ORDER BY 1, 3, 4, 5, 6"""
 
-BUCKETS = _BUCKETS.format(attribution=int(Attribution.SENT), whose="m.channel")
-SEGMENTS = _BUCKETS.format(attribution=int(Attribution.SEGMENT), whose="CAST(m.segment AS text)")
+_SENT = "m.send_at >= CAST($1 AS bigint) * 900000 AND m.send_at < CAST($2 AS bigint) * 900000"
+
+
+def buckets(*, narrowed: bool) -> str:
+    """Of Channels, from the bucket $1 to before $2; `narrowed` to the Channel $3, of whose messages an index knows."""
+    counted, sent = (" AND c.channel = $3", f"{_SENT} AND m.channel = $3") if narrowed else ("", _SENT)
+    return _BUCKETS.format(attribution=int(Attribution.SENT), whose="m.channel", counted=counted, sent=sent)
+
+
+def segments(*, narrowed: bool) -> str:
+    """The same of Segments; counters of other Channels' are there too, and found wrong."""
+    sent = f"{_SENT} AND m.segment IS NOT NULL{' AND m.channel = $3' if narrowed else ''}"
+    whose = "CAST(m.segment AS text)"
+    return _BUCKETS.format(attribution=int(Attribution.SEGMENT), whose=whose, counted="", sent=sent)
+
+
+def page(*, narrowed: bool) -> str:
+    """Ids behind $1, at most $2, of messages sent from $3 to before $4 ms; `narrowed` to the Channel $5."""
+    where = "AND channel = $5 " if narrowed else ""
+    return f"SELECT id FROM message WHERE id > $1 AND send_at >= $3 AND send_at < $4 {where}ORDER BY id LIMIT $2"
+
 
 # When we heard of something stands on no row, but altogether it is what was sent; what was lost is put to the oldest.
 SUMS = f"""
