@@ -36,6 +36,8 @@ class Step:
     """DELIVERED or CLICKED: the step is for nobody who got that far on any DeliveryChannel."""
     deadline: int | None = None
     """ms after the send; the step does not begin later."""
+    cheapest: bool = False
+    """To each recipient on one DeliveryChannel alone: of those with an address, the one that costs least."""
 
     @property
     def first_look(self) -> int:
@@ -198,7 +200,7 @@ def _step(body: Mapping[str, Any]) -> Step:
     return Step(
         tuple(body["send"]), join, tuple(_condition(c) for c in when.get(join, ())),
         bool(body.get("waitOutFailures")), State[stop.upper()] if stop else None,
-        deadline * 1000 if deadline else None,
+        deadline * 1000 if deadline else None, body.get("choose") == "cheapest",
     )  # fmt: skip
 
 

@@ -75,14 +75,17 @@ FROM (SELECT given.user_id FROM ROWS($3: user_id text) AS given
 # Ranges of recipients that take a step together.
 TAKERS = "ROWS($1: first_id bigint, last_id bigint, step int)"
 
+# What goes out to whom: a row for each step and DeliveryChannel.
+WAYS = """ROWS($2: message_id bigint, step int, position int, base bigint, delivery_channel text, type text, \
+near text, far text, chooses int)"""
+
 # The address bound to `near` comes first; the one bound to `far` serves only who has none bound to `near`.
 ADD_DELIVERIES = f"""
 INSERT INTO delivery (id, recipient_id, delivery_channel, step, address, state, reason, code, words, planned_at)
 SELECT way.base + row_number() OVER (PARTITION BY way.message_id ORDER BY way.position, r.id, a.id),
        r.id, way.delivery_channel, way.step, a.value, 0, '', '', '', CAST($3 AS bigint)
 FROM {TAKERS} AS taker
-CROSS JOIN ROWS($2: message_id bigint, step int, position int, base bigint, delivery_channel text, type text, \
-near text, far text) AS way
+CROSS JOIN {WAYS} AS way
 CROSS JOIN recipient r CROSS JOIN address a
 WHERE way.message_id = taker.first_id >> 32 AND way.step = taker.step
 AND r.id BETWEEN taker.first_id AND taker.last_id AND r.state <> 5
@@ -90,6 +93,13 @@ AND a.user_id = r.user_id AND a.type = way.type
 AND (a.bind = way.near OR (a.bind = way.far AND NOT EXISTS (
     SELECT 1 FROM address nearer WHERE nearer.user_id = r.user_id AND nearer.type = way.type
     AND nearer.bind = way.near)))"""
+
+# Where a step chooses, who has an address on a DeliveryChannel that comes earlier gets nothing on this one.
+ADD_CHOSEN_DELIVERIES = f"""{ADD_DELIVERIES}
+AND (way.chooses = 0 OR NOT EXISTS (
+    SELECT 1 FROM {WAYS} AS cheaper JOIN address b ON b.type = cheaper.type AND b.bind IN (cheaper.near, cheaper.far)
+    WHERE cheaper.message_id = way.message_id AND cheaper.step = way.step AND cheaper.position < way.position
+    AND b.user_id = r.user_id))"""
 
 ADD_GIVEN_DELIVERIES = """
 INSERT INTO delivery (id, recipient_id, delivery_channel, step, address, state, reason, code, words, planned_at)

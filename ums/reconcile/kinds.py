@@ -231,8 +231,15 @@ KINDS = (
             rules_policy.conditions_earlier,
             rules_policy.detectable,
             rules_policy.can_stop,
+            rules_policy.chooses_clearly,
+            rules_policy.steps_enough,
         ),
-        warnings=(rules_policy.windows_sensible, rules_policy.clicks_seen, rules_policy.switched_on),
+        warnings=(
+            rules_policy.choice_awaited,
+            rules_policy.windows_sensible,
+            rules_policy.clicks_seen,
+            rules_policy.switched_on,
+        ),
         decides=(("stopOn",), ("deadline",), ("steps", ANY), ("steps", ANY, "when", ANY, ANY)),
     ),
     Kind(

@@ -64,6 +64,36 @@ def can_stop(policy: Body, bodies: Bodies) -> Iterator[Breach]:
         yield ("stopOn",), f"no DeliveryChannel of this policy can ever report {wanted!r}; remove stopOn"
 
 
+def chooses_clearly(policy: Body, bodies: Bodies) -> Iterator[Breach]:
+    """Who chooses the cheapest has several to choose from, and knows what each of them costs."""
+    for number, step in enumerate(policy["steps"]):
+        if "choose" not in step:
+            continue
+        if len(step["send"]) == 1:
+            yield ("steps", number, "choose"), f"{step['send'][0]} is all that this step sends on; remove choose"
+        for place, code in enumerate(step["send"]):
+            if "cost" not in bodies.get(("DeliveryChannel", code), {"cost": 0}):
+                message = f"{code} says no cost, and choose: cheapest compares them; add cost to that DeliveryChannel"
+                yield ("steps", number, "send", place), message
+
+
+def steps_enough(policy: Body, _: Bodies) -> Iterator[Breach]:
+    """One step alone is a policy only where it chooses."""
+    if len(policy["steps"]) == 1 and "choose" not in policy["steps"][0]:
+        message = "found one step: to send on several DeliveryChannels at once, use no policy"
+        yield ("steps",), f"{message}; add a step, or choose: cheapest"
+
+
+def choice_awaited(policy: Body, _: Bodies) -> Iterator[Breach]:
+    """What was not chosen counts as failed, and with `any` one that failed is enough."""
+    chosen = {code: step["send"] for step in policy["steps"] if "choose" in step for code in step["send"]}
+    for _number, path, _word, code in _conditions(policy):
+        others = [other for other in chosen.get(code, ()) if other != code]
+        if path[3] == "any" and others:
+            message = f"whoever got it on {others[0]} instead got nothing on {code}, which counts as failed at once"
+            yield path, f"{message}: with `any` this step goes out to them at once; use `all`"
+
+
 def windows_sensible(policy: Body, _: Bodies) -> Iterator[Breach]:
     for number, path, word, code in _conditions(policy):
         within = _within(policy, path)

@@ -85,7 +85,9 @@ class FanOut:
         if not takers:
             return
         ranges = rows(takers)
-        await execute(self.tx, statements.ADD_DELIVERIES, ranges, rows(self._ways(takers)), self.now)
+        chosen = any(self.pinned[each.message_id].steps[each.step].cheapest for each in takers)
+        statement = statements.ADD_CHOSEN_DELIVERIES if chosen else statements.ADD_DELIVERIES
+        await execute(self.tx, statement, ranges, rows(self._ways(takers)), self.now)
         await self._add_batches({each.message_id for each in takers})
         if awaited := list(self._awaited(takers)):
             await execute(self.tx, statements.LOOK_NOW, ranges, rows(awaited), self.now)
@@ -132,18 +134,19 @@ class FanOut:
             self.lost.append(lost["id"])
 
     def _ways(self, takers: Sequence[Takers]) -> Iterator[tuple[Any, ...]]:
-        """What goes out to whom, as statements.ADD_DELIVERIES takes it: a row for each DeliveryChannel of each step."""
+        """What goes out to whom, as statements.WAYS takes it: a row for each DeliveryChannel of each step."""
         for position, (message_id, step) in enumerate(dict.fromkeys((each.message_id, each.step) for each in takers)):
             pinned = self.pinned[message_id]
             base = pinned.id(pinned.message.deliveries)
             for n, code in enumerate(self._sent(pinned, step)):
                 declared = pinned.delivery_channel(code)
                 bound = binds(declared, pinned.channel_key)
-                yield (message_id, step, position * 100 + n, base, code, channel_type(declared).value, *bound)
+                way = (message_id, step, position * 100 + n, base, code, channel_type(declared).value)
+                yield (*way, *bound, int(pinned.steps[step].cheapest))
 
     def _sent(self, pinned: Pinned, step: int) -> Iterator[str]:
         """A later step leaves out what was switched off since; the first one is what was accepted."""
-        for code in pinned.steps[step].send:
+        for code in _ordered(pinned, pinned.steps[step]):
             if step == 0 or not self.newest.unusable(pinned.message.channel, [code]):
                 yield code
 
@@ -195,3 +198,10 @@ class FanOut:
             await execute(self.tx, statements.SET_CHECKS, rows(further))
         ended = [n for n, step in left if step + 1 >= len(self.pinned[n >> 32].steps)]
         await self.lose(ended, Reason.NO_ADDRESS)
+
+
+def _ordered(pinned: Pinned, step: Step) -> Sequence[str]:
+    """The DeliveryChannels of a step: where it chooses the cheapest first, those that cost the same as declared."""
+    return (
+        sorted(step.send, key=lambda code: pinned.delivery_channel(code).get("cost", 0)) if step.cheapest else step.send
+    )
