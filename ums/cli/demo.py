@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,30 +13,32 @@ import typer
 
 from ums.cli import demo_script
 from ums.cli.demo_account import heading, out, print_funnels, print_life, print_mail
+from ums.cli.demo_everywhere import CHANNEL, everywhere
+from ums.cli.demo_installation import Demo, DemoFailed
 from ums.cli.folders import example
 from ums.cli.supervise import start, stop
 from ums.cli.terminal import app
-from ums.errors import UmsError
 from ums.reconcile import checked, reconcile
 from ums.sandbox import free_address
-from ums.settings import SecretRef, Settings, load_settings
+from ums.settings import Settings, load_settings
 
-PATIENCE = 60.0
 WINDOW = "4s"
 
-
-class DemoFailed(UmsError):
-    """The numbers are not what the script makes them, or a process did not come up."""
+Story = Callable[[Demo], Awaitable[list[str]]]
+"""Returns where the numbers are not what the script makes them."""
 
 
 @app.command()
 def demo(
+    all_channels: bool = typer.Option(
+        False, "--all-channels", help="Send one template through a DeliveryChannel of each platform instead."
+    ),
     keep: bool = typer.Option(False, "--keep", help="Leave the folder with its database for a look."),
 ) -> None:
     """Apply the example, send to 333 people, let the policy fall back to SMS, and account for everything."""
     folder = Path(tempfile.mkdtemp(prefix="ums-demo-"))
     try:
-        differences = asyncio.run(_demo(folder))
+        differences = asyncio.run(_demo(folder, *((CHANNEL, everywhere) if all_channels else ("shop", _story))))
     finally:
         if keep:
             out.print(f"everything is in {folder}")
@@ -47,7 +49,7 @@ def demo(
     out.print("\n[bold green]Every number is what the script of the sandbox makes it.[/]")
 
 
-async def _demo(folder: Path) -> list[str]:
+async def _demo(folder: Path, channel: str, story: Story) -> list[str]:
     settings = await _configured(folder)
     environ = {
         "UMS_FILE": str(folder / "ums.yaml"),
@@ -58,7 +60,7 @@ async def _demo(folder: Path) -> list[str]:
     running = [await start(arguments, environ) for arguments in (receipts, ["api"], ["worker"])]
     try:
         async with aiohttp.ClientSession() as session:
-            return await _story(Demo(settings, session))
+            return await story(Demo(settings, session, channel))
     finally:
         await asyncio.gather(*(stop(process) for process in running))
 
@@ -86,73 +88,24 @@ async def _configured(folder: Path) -> Settings:
     return settings
 
 
-class Demo:
-    """The running installation, as an application sees it."""
-
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
-        self._settings = settings
-        self._session = session
-        self._sandbox = f"http://{settings.sandbox}/_control"
-
-    async def ready(self) -> None:
-        """Both the API and the sandbox answer."""
-        until = time.monotonic() + PATIENCE
-        for url in (f"{self._settings.public_url}/readyz", f"{self._sandbox}/jpush/record"):
-            while not await self._answers(url):
-                if time.monotonic() > until:
-                    raise DemoFailed(f"{url} did not answer within {PATIENCE:.0f} s")
-                await asyncio.sleep(0.1)
-
-    async def _answers(self, url: str) -> bool:
-        try:
-            async with self._session.get(url) as response:
-                return response.status == 200
-        except aiohttp.ClientConnectionError:
-            return False
-
-    async def asks(self, query: str, *, people: bool = False, **variables: Any) -> Any:
-        """The data of a GraphQL request, as Channel `shop` or with the people key."""
-        reference = SecretRef(env="UMS_PEOPLE_SECRET" if people else "SHOP_MASTER_SECRET")
-        credentials = aiohttp.encode_basic_auth("people" if people else "shop", self._settings.resolve(reference))
-        headers = {"authorization": credentials}
-        url = f"{self._settings.public_url}/graphql"
-        async with self._session.post(url, json={"query": query, "variables": variables}, headers=headers) as response:
-            answer = await response.json()
-        if answer.get("errors"):
-            raise DemoFailed(f"GraphQL: {answer['errors']}")
-        return answer["data"]
-
-    async def plays(self, platform: str, script: dict[str, Any]) -> None:
-        async with self._session.put(f"{self._sandbox}/{platform}/script", json=script) as response:
-            response.raise_for_status()
-
-    async def record(self, platform: str) -> Any:
-        async with self._session.get(f"{self._sandbox}/{platform}/record") as response:
-            return await response.json()
-
-
 async def _story(demo: Demo) -> list[str]:
     await demo.ready()
     for platform, script in demo_script.SCRIPTS.items():
         await demo.plays(platform, script)
 
     heading("2. Who can be reached")
-    everybody = list(demo_script.people())
-    for start_at in range(0, len(everybody), 500):
-        part = everybody[start_at : start_at + 500]
-        uploaded = (await demo.asks(_UPSERT, people=True, users=part))["upsertUsers"]
-        out.print(f"upsertUsers: {uploaded['written']} written, {len(uploaded['problems'])} problems")
+    await demo.knows(demo_script.people())
 
     heading("3. A message to a tag, app first, text message for whom it does not reach")
     variables = {"order": "10086", "url": "https://shop.example/o/10086"}
     template = {"template": {"name": "order-shipped", "variables": variables}}
     to_tag = {"audience": {"users": {"tags": [demo_script.TAG]}}, "body": template, "policy": "app-then-sms"}
-    message = await _sent(demo, to_tag)
+    message = await demo.sends(to_tag)
     to_one = {"audience": {"users": {"userIds": ["u0003"]}}, "body": template, "deliveryChannels": ["shopmail"]}
-    mail = await _sent(demo, to_one | {"priority": "HIGH"})
+    mail = await demo.sends(to_one | {"priority": "HIGH"})
     wanted = demo_script.expected()
-    await _until(demo, mail, {"users": {"sent": 1}})
-    funnels = await _until(demo, message, wanted)
+    await demo.funnels(mail, {"users": {"sent": 1}})
+    funnels = await demo.funnels(message, wanted)
     print_funnels(funnels)
 
     heading("4. The life of one target: silent app, then a text message")
@@ -180,44 +133,9 @@ async def _differences(demo: Demo, funnels: dict[str, Any], wanted: dict[str, di
     return differences
 
 
-_UPSERT = "mutation ($users: [UserInput!]!) { upsertUsers(users: $users) { written problems { path message } } }"
-
-_SEND = """
-mutation ($input: SendMessageInput!) { sendMessage(input: $input) { message { id } problems { path message } } }"""
-
-_FUNNELS = """
-query ($id: ID!) { message(id: $id) {
-  state
-  users { planned effective sent delivered clicked }
-  deliveryChannels { deliveryChannel funnel { planned effective sent delivered clicked } }
-  losses { deliveryChannel stage reason number }
-} }"""
-
 _LIFE = """
 query ($id: ID!, $target: String!) { lifecycle(messageId: $id, target: $target) {
   target state
   progress { at what deliveryChannel address detail }
   log { startedAt tookMs deliveryChannel batch number targets verdict code providerId }
 } }"""
-
-
-async def _sent(demo: Demo, given: dict[str, Any]) -> str:
-    payload = (await demo.asks(_SEND, input=given))["sendMessage"]
-    if payload["problems"]:
-        raise DemoFailed(f"sendMessage: {payload['problems']}")
-    message_id: str = payload["message"]["id"]
-    out.print(f"sendMessage: message {message_id} accepted")
-    return message_id
-
-
-async def _until(demo: Demo, message_id: str, wanted: dict[str, dict[str, int]]) -> dict[str, Any]:
-    """The funnels of a message, as soon as they are as wanted, or else as they are when patience ends."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        message = (await demo.asks(_FUNNELS, id=message_id))["message"]
-        found = {"users": message["users"], "losses": message["losses"]}
-        found |= {entry["deliveryChannel"]: entry["funnel"] for entry in message["deliveryChannels"]}
-        is_there = all(found.get(name, {}).items() >= numbers.items() for name, numbers in wanted.items())
-        if (is_there and message["state"] == "DONE") or time.monotonic() > until:
-            return found
-        await asyncio.sleep(0.2)

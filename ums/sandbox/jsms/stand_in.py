@@ -87,7 +87,7 @@ class JsmsStandIn(StandIn):
         self._within_the_rate(account)
         if error := self._error(message):
             raise Refused(403, *error)
-        sent = self._sent(account, message, [message["mobile"]])
+        sent = self._sent(account, message, {message["mobile"]: message})
         return web.json_response({"msg_id": sent[message["mobile"]]})
 
     async def _batch(self, request: web.Request, account: Credentials) -> web.Response:
@@ -101,7 +101,8 @@ class JsmsStandIn(StandIn):
             raise Refused(403, 50031, "recipients over limit")
         self._within_the_rate(account)
         errors = {str(item.get("mobile")): self._error(item) for item in recipients}
-        sent = self._sent(account, batch, [mobile for mobile, error in errors.items() if error is None])
+        good = {item["mobile"]: item for item in recipients if errors[str(item.get("mobile"))] is None}
+        sent = self._sent(account, batch, good)
         answers = [_item(item, errors[str(item.get("mobile"))], sent) for item in recipients]
         counts = {"success_count": len(sent), "failure_count": len(recipients) - len(sent)}
         return web.json_response(counts | {"recipients": answers})
@@ -173,13 +174,16 @@ class JsmsStandIn(StandIn):
             return 50006, "invalid mobile"
         return None
 
-    def _sent(self, account: Credentials, message: Mapping[str, Any], mobiles: Sequence[str]) -> dict[str, str]:
-        """The message ids by number."""
-        first, self._last_id = self._last_id + 1, self._last_id + len(mobiles)
-        sent = {mobile: str(number) for number, mobile in enumerate(mobiles, first)}
-        if mobiles:
+    def _sent(
+        self, account: Credentials, message: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, str]:
+        """The message ids by number; `items` are what is said to each number alone."""
+        first, self._last_id = self._last_id + 1, self._last_id + len(items)
+        sent = {mobile: str(number) for number, mobile in enumerate(items, first)}
+        if items:
             said = {name: message.get(name) for name in ("temp_id", "sign_id", "tag")}
-            self.stage.record.accept(mobiles, account=account[0], msg_ids=list(sent.values()), **said)
+            said["temp_paras"] = [item.get("temp_para") for item in items.values()]
+            self.stage.record.accept(list(items), account=account[0], msg_ids=list(sent.values()), **said)
         for mobile, msg_id in sent.items():
             self._tell_later(account, mobile, msg_id)
         return sent
