@@ -33,6 +33,12 @@ elsewhere only when it says `true`, and then each person is a call of his own. *
 already got; what UMS has not yet sent is stopped on every platform.
 """
 
+KEEPING = """## What it keeps
+
+*Synced*: of which kinds the platform says what it has, for `syncProviderTemplates` and import by id. *Made*: whether
+an apply has the platform make, change and delete what the documents declare; elsewhere they name what was made there.
+"""
+
 LIMITS = """## Limits
 
 What the platform allows and what UMS does about it. `limits` of a DeliveryChannel (`perSecond`, `concurrency`) slows it
@@ -49,6 +55,8 @@ def page() -> Iterator[str]:
     yield from _table("platform | channel type | in a call | repeated | files | tokens", map(_sending, rows))
     yield TELLING
     yield from _table("platform | delivered | receipts | clicked | click links | recall", map(_telling, rows))
+    yield KEEPING
+    yield from _table("platform | synced | made", map(_keeping, rows))
     yield LIMITS
     yield from _table("platform | limits", ((f"`{name}`", provider.limits) for name, _, provider in rows))
 
@@ -78,6 +86,12 @@ def _telling(row: Row) -> Sequence[str]:
         _links(platform, provider),
         "yes" if provider.recalls else "no",
     )
+
+
+def _keeping(row: Row) -> Sequence[str]:
+    name, _, provider = row
+    synced = ", ".join(f"`{kind}`" for kind in provider.keeps) or "-"
+    return f"`{name}`", synced, "yes" if provider.makes else "no"
 
 
 def _receipts(platform: Platform, provider: type[Provider]) -> str:

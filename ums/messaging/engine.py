@@ -59,7 +59,7 @@ class Engine:
     """Set when the process is asked to stop: finish what is in flight, begin nothing."""
     said: dict[int, Said] = field(default_factory=dict)
     """By message id: what was read lately."""
-    attached: dict[int, asyncio.Task[Sequence[Attachment]]] = field(default_factory=dict)
+    attached: dict[tuple[int, tuple[str, ...]], asyncio.Task[Sequence[Attachment]]] = field(default_factory=dict)
     """By message id: the files that were read lately, or are being read."""
     _timers: dict[Priority, asyncio.TimerHandle] = field(default_factory=dict)
     _waking: dict[Priority, asyncio.Task[None]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from base64 import encodebytes
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,7 +62,7 @@ class OwnTokens(Tokens):
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Token, float]] = {}
-        self._asking = asyncio.Lock()
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # one may need another
 
     async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str = "") -> str:
         return (await self._good(name, fetch, spoiled))[0].value
@@ -80,7 +81,7 @@ class OwnTokens(Tokens):
 
     async def _good(self, name: str, fetch: Callable[[], Awaitable[Token]], spoiled: str) -> tuple[Token, float]:
         """A token, and since when it is there."""
-        async with self._asking:
+        async with self._asking[name]:
             token, since = self._kept.get(name, (Token("", 0.0), 0.0))
             if not token.value or token.value == spoiled or time.monotonic() > since + renewed_after(token.lives):
                 self._kept[name] = token, since = await fetch(), time.monotonic()
@@ -142,7 +143,7 @@ class Submission:
     personal: Callable[[Target], Mapping[str, Any]] | None = None
     """The content of each target, where it is not the same for all: each has click links of its own."""
     files: Sequence[Attachment] = ()
-    """What `content["files"]` names."""
+    """What the content names: see `Provider.named`."""
 
     def content_of(self, target: Target) -> Mapping[str, Any]:
         return self.personal(target) if self.personal else self.content
@@ -249,6 +250,10 @@ class Provider(Keeper):
     """Seconds after a submission at which `ask` may learn more; empty: the provider need not be asked."""
     collected_every: int = 0
     """Seconds between two calls of `collect`; 0: nothing is to be collected."""
+
+    def named(self, content: Mapping[str, Any]) -> Sequence[str]:
+        """The URLs of the files that a content names; what is behind them is in `Submission.files`, in this order."""
+        return content.get("files", ()) if self.attaches else ()
 
     async def request_key(self) -> str:
         """An idempotency key that makes a repeated Submission harmless; empty where the provider knows none."""

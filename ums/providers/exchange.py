@@ -9,6 +9,7 @@
 Every other answer is a `Reply`; what it means is the provider's own table.
 """
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from secrets import token_hex
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -62,6 +64,17 @@ class Reply:
         return self.body.decode(errors="replace")[:EXCERPT]
 
 
+class File(Protocol):
+    """Something to upload."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def content(self) -> bytes: ...
+
+
 class Exchange:
     """One account's HTTP interface at a provider: `base` is scheme and host, a path prefix may follow.
 
@@ -90,6 +103,15 @@ class Exchange:
     async def post_form(self, path: str, fields: Mapping[str, str]) -> Reply:
         """Post a form, in UTF-8."""
         return await self._request("POST", path, urlencode(fields).encode(), f"{_FORM};charset=utf-8")
+
+    async def post_file(self, path: str, field: str, file: File) -> Reply:
+        """Post a form with one file in it."""
+        boundary = token_hex(16)
+        name = re.sub(r'[\x00-\x1f"\\]', "_", file.name)
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+        head += f"Content-Type: {file.content_type}\r\n\r\n"
+        body = b"%s%s\r\n--%s--\r\n" % (head.encode(), file.content, boundary.encode())
+        return await self._request("POST", path, body, f"multipart/form-data; boundary={boundary}")
 
     async def _request(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Reply:
         with _noted(f"{method} {self._base}{path.partition('?')[0]}, {len(body or b'')} bytes") as note:

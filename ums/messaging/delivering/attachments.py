@@ -35,16 +35,17 @@ class NotAttached(UmsError):
 
 async def attachments(engine: Engine, message_id: int, channel: str, urls: Sequence[str]) -> Sequence[Attachment]:
     """What these URLs name, in their order; raises NotAttached."""
-    reading = engine.attached.get(message_id)
+    wanted = message_id, tuple(urls)  # a DeliveryChannel of another type may name others
+    reading = engine.attached.get(wanted)
     if reading is None:
-        reading = engine.attached[message_id] = asyncio.create_task(_read(engine, channel, urls))
+        reading = engine.attached[wanted] = asyncio.create_task(_read(engine, channel, urls))
         for oldest in list(engine.attached)[:-_REMEMBERED]:
             del engine.attached[oldest]
     try:
         return await asyncio.shield(reading)
     except NotAttached as missing:
         if missing.later:
-            engine.attached.pop(message_id, None)
+            engine.attached.pop(wanted, None)
         raise
 
 

@@ -102,7 +102,7 @@ class Prepared(NamedTuple):
 
     def submission(self, provider: Provider, key: str, targets: Sequence[Target]) -> Submission:
         if self.personal and not provider.personal and len(targets) == 1:
-            return Submission(key, self.personal(targets[0]), targets, self.created_at)
+            return Submission(key, self.personal(targets[0]), targets, self.created_at, files=self.files)
         return Submission(key, self.content, targets, self.created_at, self.personal, self.files)
 
 
@@ -157,7 +157,7 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     content = said.content[kind.value]
     if gone := snapshot.names(said.channel).gone({kind.value: content}, lease.delivery_channel):
         raise TemplateGone(gone)
-    urls = content.get("files", ()) if provider.attaches else ()
+    urls = provider.named(content)
     files = await attachments(engine, lease.message_id, said.channel, urls) if urls else ()
     linked = clicks.wanted(declared, personal=provider.personal)
     try:

@@ -1,6 +1,7 @@
 """Work notifications of DingTalk: https://open.dingtalk.com/document/development/asynchronous-sending-of-enterprise-session-messages"""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -8,9 +9,22 @@ import aiohttp
 import orjson
 
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Receipt, Submission, Target, Token
+from ums.providers.contract import (
+    Account,
+    Answer,
+    Attachment,
+    Common,
+    Outcome,
+    Provider,
+    Receipt,
+    Submission,
+    Target,
+    Token,
+)
 from ums.providers.dingtalk.codes import Fate, Said, receipts
+from ums.providers.dingtalk.media import GONE, LIVES, REFUSALS, slots
 from ums.providers.exchange import Exchange, Reply
+from ums.providers.media import MediaRefused, put_ids, urls
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
 API = "/topapi/message/corpconversation"
@@ -32,6 +46,7 @@ class Dingtalk(Provider):
     platform = "dingtalk"
     type = ChannelType.DINGTALK
     batch_limit = 100
+    attaches = True
     """More could be sent in one call, but then nobody may ask for its result."""
     detects: ClassVar = {State.DELIVERED: Proof.REAL}
     recalls = True
@@ -52,19 +67,61 @@ class Dingtalk(Provider):
         self._key, self._secret = credentials["appKey"], credentials["appSecret"]
         self._exchange = Exchange(session, base)
 
+    def named(self, content: Mapping[str, Any]) -> Sequence[str]:
+        return urls(list(slots(content["msg"])))
+
     async def send(self, submission: Submission) -> Answer:
-        """One task at most: what a halved batch leaves over is PLANNED, so that each task is an answer of its own."""
-        msg = submission.content["msg"]
+        """One task at most: what a halved batch leaves over is PLANNED, so that each task is an answer of its own.
+
+        A file is uploaded first; once more when DingTalk has lost what it gave for it.
+        """
+        try:
+            msg, ids = await self._with_media(submission)
+            answer = await self._send(submission.targets, msg)
+            if ids and answer.code == str(GONE):
+                answer = await self._send(submission.targets, (await self._with_media(submission, ids))[0])
+        except MediaRefused as refused:
+            common = Common(State.REFUSED, Reason.CONTENT, refused.code, refused.words)
+            return Answer(others=common, code=refused.code, words=refused.words)
+        return answer
+
+    async def _with_media(
+        self, submission: Submission, spoiled: Sequence[str] = ()
+    ) -> tuple[Mapping[str, Any], list[str]]:
+        """The message with media_ids in the places of URLs, and those ids."""
+        msg = deepcopy(dict(submission.content["msg"]))
+        if not (places := list(slots(msg))):
+            return msg, []
+        return msg, await put_ids(places, submission.files, self.account.tokens, self._upload, spoiled)
+
+    async def _upload(self, kind: str, file: Attachment) -> Token:
+        def post(token: str) -> Awaitable[Reply]:
+            query = f"access_token={quote(token, safe='')}&type={kind}"
+            return self._exchange.post_file(f"/media/upload?{query}", "media", file)
+
+        try:
+            said = await self._under_token(post)
+        except OutcomeUnknown as lost:
+            raise ProviderBusy(lost.code, lost.message) from lost  # an upload reaches nobody
+        if said.code in REFUSALS:
+            raise MediaRefused(str(said.code), f"{file.name}: {said.words}")
+        if said.fate:
+            raise said.refusal()
+        if not said.body.get("media_id"):
+            raise ProviderBusy("no_media_id", "DingTalk answered without a media_id")
+        return Token(str(said.body["media_id"]), LIVES)
+
+    async def _send(self, targets: Sequence[Target], msg: Mapping[str, Any]) -> Answer:
         if (size := len(orjson.dumps(msg))) > MSG_BYTES:
             words = f"the message has {size} bytes; DingTalk takes {MSG_BYTES}"
             return Answer(others=Common(State.REFUSED, Reason.CONTENT, words=words), words=words)
-        told, parts = _sendable(submission.targets)
+        told, parts = _sendable(targets)
         while parts:
             part = parts.pop()
             try:
                 common, task = await self._submit(part, msg)
             except (ProviderBusy, ProviderRefused, OutcomeUnknown) as stop:
-                if len(part) == len(submission.targets):
+                if len(part) == len(targets):
                     raise
                 return _stopped(told, part, stop)
             if common.state is not State.INVALID:
@@ -118,16 +175,19 @@ class Dingtalk(Provider):
         return await self.account.tokens.lend("access_token", self._fresh_token)
 
     async def _call(self, path: str, body: Mapping[str, Any]) -> Said:
+        def post(token: str) -> Awaitable[Reply]:
+            return self._exchange.post(f"{API}{path}?access_token={quote(token, safe='')}", body)
+
+        return await self._under_token(post)
+
+    async def _under_token(self, post: Callable[[str], Awaitable[Reply]]) -> Said:
         """With the token; once more with another when DingTalk does not know it any longer."""
         token = await self.account.tokens.get("access_token", self._fresh_token)
-        said = await self._called(path, body, token)
+        said = await _said(post(token), token)
         if said.fate is Fate.TOKEN:  # nothing was done
             token = await self.account.tokens.get("access_token", self._fresh_token, token)
-            said = await self._called(path, body, token)
+            said = await _said(post(token), token)
         return said
-
-    async def _called(self, path: str, body: Mapping[str, Any], token: str) -> Said:
-        return await _said(self._exchange.post(f"{API}{path}?access_token={quote(token, safe='')}", body), token)
 
     async def _fresh_token(self) -> Token:
         """https://open.dingtalk.com/document/development/obtain-orgapp-token"""

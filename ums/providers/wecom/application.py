@@ -4,7 +4,8 @@ https://developer.work.weixin.qq.com/document/path/90236
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -12,11 +13,13 @@ from urllib.parse import urlencode
 import aiohttp
 
 from ums.errors import OutcomeUnknown, ProviderBusy
-from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Submission, Target, Token
-from ums.providers.exchange import Exchange
+from ums.providers.contract import Account, Answer, Attachment, Common, Outcome, Provider, Submission, Target, Token
+from ums.providers.exchange import Exchange, Reply
+from ums.providers.media import MediaRefused, put_ids, urls
 from ums.providers.pace import Bound
 from ums.providers.wecom.answers import CONTENT, NOBODY, OK, TOKEN_REFUSED, outcome, refusal, said
 from ums.providers.wecom.content import oversized
+from ums.providers.wecom.media import GONE, LIVES, REFUSALS, slots
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
 MEMBER_BOUNDS = (Bound(60, 30), Bound(3600, 1000))
@@ -35,6 +38,7 @@ class WecomApplication(Provider):
 
     type = ChannelType.WECOM
     batch_limit = 1000
+    attaches = True
     detects: ClassVar = {State.DELIVERED: Proof.ACCEPTED}
     limits = f"{_WORDS} to one member; WeCom drops more unsaid, so all workers together hold back what is more"
     path: ClassVar[str]
@@ -65,9 +69,48 @@ class WecomApplication(Provider):
         """Why this content is not sent at all; empty when it is."""
         return oversized(content)
 
+    def named(self, content: Mapping[str, Any]) -> Sequence[str]:
+        return urls(list(slots(content)))
+
     async def send(self, submission: Submission) -> Answer:
+        """Files are uploaded first; once more when WeCom has lost what it gave for them."""
         if flaw := self.flaw(submission.content):
             return Answer(others=Common(*CONTENT, words=flaw), words=flaw)
+        try:
+            ready, ids = await self._with_media(submission)
+            answer = await self._send(ready)
+            if ids and answer.code in map(str, GONE):
+                answer = await self._send((await self._with_media(submission, ids))[0])
+        except MediaRefused as refused:
+            return Answer(others=Common(*CONTENT, refused.code, refused.words), code=refused.code, words=refused.words)
+        return answer
+
+    async def _with_media(self, submission: Submission, spoiled: Sequence[str] = ()) -> tuple[Submission, list[str]]:
+        """With media_ids in the places of URLs, and those ids."""
+        content = deepcopy(dict(submission.content))
+        if not (places := list(slots(content))):
+            return submission, []
+        ids = await put_ids(places, submission.files, self.account.tokens, self._upload, spoiled)
+        return replace(submission, content=content, files=()), ids
+
+    async def _upload(self, kind: str, file: Attachment) -> Token:
+        try:
+            answer = await self._under_token(
+                lambda token: self._exchange.post_file(
+                    f"/cgi-bin/media/upload?{urlencode({'access_token': token, 'type': kind})}", "media", file
+                )
+            )
+        except OutcomeUnknown as lost:
+            raise ProviderBusy(lost.code, lost.message) from lost  # an upload reaches nobody
+        if answer["errcode"] in REFUSALS:
+            raise MediaRefused(str(answer["errcode"]), f"{file.name}: {answer.get('errmsg', '')}")
+        if answer["errcode"] != OK:
+            raise refusal(answer)
+        if not answer.get("media_id"):
+            raise ProviderBusy("no_media_id", "WeCom answered without a media_id")
+        return Token(str(answer["media_id"]), LIVES)
+
+    async def _send(self, submission: Submission) -> Answer:
         by_member, apart = self._told_apart(submission.targets)
         held = await self._held(submission, by_member)
         if not by_member:
@@ -117,14 +160,16 @@ class WecomApplication(Provider):
 
     async def call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """POST under the application's token; the answer may be a refusal. Raises OutcomeUnknown."""
-        token = await self._token()
-        answer = await self._posted(path, token, body)
-        if answer["errcode"] in TOKEN_REFUSED:
-            answer = await self._posted(path, await self._token(spoiled=token), body)
-        return answer
+        return await self._under_token(
+            lambda token: self._exchange.post(f"{path}?{urlencode({'access_token': token})}", body)
+        )
 
-    async def _posted(self, path: str, token: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return said(await self._exchange.post(f"{path}?{urlencode({'access_token': token})}", body))
+    async def _under_token(self, post: Callable[[str], Awaitable[Reply]]) -> dict[str, Any]:
+        token = await self._token()
+        answer = said(await post(token))
+        if answer["errcode"] in TOKEN_REFUSED:
+            answer = said(await post(await self._token(spoiled=token)))
+        return answer
 
     async def lend(self) -> Token:
         return await self.account.tokens.lend(self._application, self._fresh_token)

@@ -1,7 +1,7 @@
 """Stands in for DingTalk under /dingtalk: https://open.dingtalk.com/document/development
 
     GET /gettoken
-    POST /topapi/message/corpconversation/asyncsend_v2   .../getsendresult   .../recall
+    POST /topapi/message/corpconversation/asyncsend_v2   .../getsendresult   .../recall   /media/upload?type=
 
 It posts nothing: results are asked for. Somebody whom a receipt of the script calls delivered has not read the message
 yet, and has when it says clicked; undelivered has failed. Identical content reaches a person once a day.
@@ -18,12 +18,16 @@ from aiohttp import web
 
 from ums.errors import UmsError
 from ums.sandbox.dingtalk.tasks import TOKEN_SECONDS, Purse, Task, Today
+from ums.sandbox.media import Shelf
 from ums.sandbox.stage import StandIn, submitted
 
 API = "/dingtalk/topapi/message/corpconversation"
 RECEIVERS = 100
 """In one call."""
 MSG_BYTES = 2048
+MEDIA_SECONDS = 365 * 86_400.0
+LARGEST = {"image": 20 * 2**20, "voice": 2 * 2**20, "video": 20 * 2**20, "file": 20 * 2**20}
+"""Bytes."""
 FORMS = frozenset({"text", "image", "voice", "file", "link", "oa", "markdown", "action_card"})
 AT_THE_GATE = frozenset({40014, 41001, 90018})
 """Codes that the gateway gives before the API is reached: they stand beneath an 88."""
@@ -52,10 +56,12 @@ class DingtalkStandIn(StandIn):
         self._last_id = int(time.time()) * 10_000  # ids go on rising when the sandbox is started again
         self._purse, self._today = Purse(), Today()
         self._tasks: dict[int, Task] = {}
+        self.shelf = Shelf(MEDIA_SECONDS, LARGEST)
 
     def routes(self) -> Sequence[web.RouteDef]:
         return (
             web.get("/dingtalk/gettoken", self._call(self._token)),
+            web.post("/dingtalk/media/upload", self._call(self._upload)),
             web.post(f"{API}/asyncsend_v2", self._submission),
             web.post(f"{API}/getsendresult", self._call(self._result)),
             web.post(f"{API}/recall", self._call(self._recall)),
@@ -86,6 +92,22 @@ class DingtalkStandIn(StandIn):
             raise Refused(40089, "invalid appkey or appsecret")
         return _answer(access_token=self._purse.give(owner, time.time()), expires_in=TOKEN_SECONDS)
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        """https://open.dingtalk.com/document/development/upload-media-files"""
+        self._account(request)
+        kind = request.query.get("type", "")
+        form = await request.post() if request.content_type == "multipart/form-data" else {}
+        file = form.get("media")
+        if kind not in LARGEST:
+            raise Refused(40004, "invalid media type")
+        if not isinstance(file, web.FileField):
+            raise Refused(41005, "media data missing")
+        content = file.file.read()
+        if not 0 < len(content) <= LARGEST[kind]:
+            raise Refused(40006, "invalid media size")
+        media_id = self.shelf.put(kind, file.filename, file.content_type, content)
+        return _answer(type=kind, media_id=media_id, created_at=int(time.time() * 1000))
+
     def _account(self, request: web.Request) -> str:
         if not (token := request.query.get("access_token")):
             raise Refused(41001, "missing access_token")
@@ -101,6 +123,9 @@ class DingtalkStandIn(StandIn):
             raise Refused(90018, "too many calls of this application")
         given = await _given(request)
         userids, content = self._userids(given), _content(given.get("msg"))
+        media_id = given["msg"][given["msg"]["msgtype"]].get("media_id", "")
+        if self.shelf.has_lost(media_id):
+            raise Refused(40007, "invalid media_id")
         now = time.time()
         drops = {userid: self._today.takes(account, userid, content, now) for userid in userids}
         fates = {userid: self._fate(userid, now) for userid, code in drops.items() if not code}
@@ -109,7 +134,9 @@ class DingtalkStandIn(StandIn):
             self._tasks.pop(next(iter(self._tasks)))
         self._last_id += 1
         self._tasks[self._last_id] = Task(account, now, fates, dropped)
-        details = {"task_id": str(self._last_id), "msg": orjson.loads(content), "dropped": dropped}
+        details: dict[str, Any] = {"task_id": str(self._last_id), "msg": orjson.loads(content), "dropped": dropped}
+        if media := self.shelf.known(media_id):
+            details["media"] = [media]
         self.stage.record.accept(list(fates), account=account, **details)
         return _answer(task_id=self._last_id)
 

@@ -1,6 +1,6 @@
 """What the stand-ins for WeCom have in common: https://developer.work.weixin.qq.com/document/path/90236
 
-    GET /cgi-bin/gettoken?corpid=&corpsecret=
+    GET /cgi-bin/gettoken?corpid=&corpsecret=   POST /cgi-bin/media/upload?type=
 
 Every answer has HTTP status 200 and an `errcode`. A script's accounts are companies by their CorpId, with the secret
 of their application. Members that it refuses are invalid; those that it calls undelivered have no licence.
@@ -18,10 +18,14 @@ from typing import Any, ClassVar
 import orjson
 from aiohttp import web
 
+from ums.sandbox.media import Shelf
 from ums.sandbox.stage import Credentials, StandIn, submitted
-from ums.sandbox.wecom.messages import Refused, shown
+from ums.sandbox.wecom.messages import Refused, media_ids, shown
 
 TOKEN_SECONDS = 7200
+MEDIA_SECONDS = 3 * 86_400.0
+LARGEST = {"image": 10 * 2**20, "voice": 2 * 2**20, "video": 10 * 2**20, "file": 20 * 2**20}
+"""Bytes."""
 MEMBERS = 1000
 """In one call; of departments and tags it is 100."""
 PACE = ((60, 30), (3600, 1000))
@@ -70,11 +74,13 @@ class WecomApplicationStandIn(StandIn):
 
     async def start(self) -> None:
         self._tokens: dict[str, Issued] = {}
+        self.shelf = Shelf(MEDIA_SECONDS, LARGEST)
         self._written: defaultdict[tuple[str, int, str], deque[float]] = defaultdict(deque)
 
     def routes(self) -> Sequence[web.RouteDef]:
         return (
             web.get(f"/{self.platform}/cgi-bin/gettoken", self._gettoken),
+            web.post(f"/{self.platform}/cgi-bin/media/upload", self._upload),
             web.post(f"/{self.platform}{self.path}", self._submission),
         )
 
@@ -146,6 +152,27 @@ class WecomApplicationStandIn(StandIn):
             self.stage.record.turned_away += 1
             return refused.response(request)
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        """https://developer.work.weixin.qq.com/document/path/90253"""
+        await asyncio.sleep(self.stage.script.latency)
+        kind = request.query.get("type", "")
+        try:
+            self.account(request)
+            form = await request.post() if request.content_type == "multipart/form-data" else {}
+            file = form.get("media")
+            if kind not in LARGEST:
+                raise Refused(40004, "invalid media type")
+            if not isinstance(file, web.FileField):
+                raise Refused(44001, "empty media data")
+            content = file.file.read()
+            if not 5 < len(content) <= LARGEST[kind]:
+                raise Refused(40006, "invalid media size")
+        except Refused as refused:
+            return refused.response(request)
+        media_id = self.shelf.put(kind, file.filename, file.content_type, content)
+        said = {"type": kind, "media_id": media_id, "created_at": str(int(time.time()))}
+        return web.json_response({"errcode": 0, "errmsg": "ok", **said})
+
     async def _send(self, request: web.Request) -> web.Response:
         account, body = self.account(request), await request.read()
         limit = self.stage.script.per_minute
@@ -153,6 +180,8 @@ class WecomApplicationStandIn(StandIn):
             raise Refused(45009, "api freq out of limit")
         message = parsed(body)
         call = Call(account, body, message, shown(message, cards=self.cards))
+        if any(map(self.shelf.has_lost, media_ids(call.shown))):
+            raise Refused(40007, "invalid media_id")
         return web.json_response({"errcode": 0, "errmsg": "ok"} | self.accepted(call, self._members(message)))
 
     def _members(self, message: Mapping[str, Any]) -> Members:
@@ -181,6 +210,8 @@ class WecomApplicationStandIn(StandIn):
         dropped = [user for user in members.sent if not self._is_paced((call.account[0], agent, user.lower()), now)]
         left = [user for user in members.sent if user not in dropped] if dropped else members.sent
         details |= {"dropped": dropped} if dropped else {}
+        if media := [known for media_id in media_ids(call.shown) if (known := self.shelf.known(media_id))]:
+            details |= {"media": media}
         self.stage.record.accept(left, account=call.account[0], agentid=agent, message=dict(call.shown), **details)
 
     def _is_paced(self, member: tuple[str, int, str], now: float) -> bool:

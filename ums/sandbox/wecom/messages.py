@@ -1,7 +1,7 @@
 """What WeCom makes of a message before it looks at the members: https://developer.work.weixin.qq.com/document/path/90236
 
 Text, titles and descriptions are cut where they are too long, everything else that is out of order is refused.
-Material is not looked up: any `media_id` will do.
+A `media_id` that was not given here will do, one that was is good for three days.
 """
 
 import re
@@ -73,6 +73,13 @@ def shown(message: Mapping[str, Any], *, cards: bool) -> dict[str, Any]:
     if form in ("news", "mpnews"):
         return {"msgtype": form, form: {"articles": [_part(form, article) for article in _articles(body)]}}
     return {"msgtype": form, form: _part(form, body)}
+
+
+def media_ids(said: Mapping[str, Any]) -> list[str]:
+    """Of the files in what members see."""
+    body = said[said["msgtype"]]
+    named = [body.get("media_id"), *(article.get("thumb_media_id") for article in body.get("articles", ()))]
+    return [media_id for media_id in named if media_id]
 
 
 def is_replaceable(message: Mapping[str, Any]) -> bool:
