@@ -1,77 +1,27 @@
 """Signing in at an OpenID provider, which is a real one on a real socket, and what the session is then good for."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from joserfc.jwk import OctKey, RSAKey
-from yarl import URL
 
+from tests.api.browser import ME, Browser
+from tests.api.browser import browser as browser
+from tests.api.browser import secret as secret
 from tests.api.conftest import Api
 from tests.members.declared import MEMBERS
-from tests.members.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
+from tests.members.openid_provider import CLIENT, SECRET, OpenIdProvider
 from ums.database import connection, fetch
 from ums.members import audit_log
-from ums.members.sessions import HOUR, PATIENCE
-from ums.reconcile import reconcile
-from ums.settings import Login, SecretRef
-
-ME = "{ me { login } }"
+from ums.members.sessions import PATIENCE
+from ums.settings import Login
 
 
 @pytest.fixture
 def more_declared() -> str:
     return MEMBERS
-
-
-@dataclass
-class Browser:
-    """Keeps cookies, and says where its pages are from."""
-
-    api: Api
-    provider: OpenIdProvider
-    session: aiohttp.ClientSession
-
-    async def gets(self, path: str, *, follow: bool = True) -> tuple[int, str]:
-        """Status and text, or where it leads."""
-        url = path if path.startswith("http") else self.api.url + path
-        async with self.session.get(url, allow_redirects=follow, headers={"accept": "text/html"}) as response:
-            return response.status, response.headers.get("location") or await response.text()
-
-    def cookie(self, name: str) -> str:
-        return self.session.cookie_jar.filter_cookies(URL(self.api.url + "/login"))[name].value
-
-    async def asks(self, query: str, *, origin: str | None = "own", channel: str = "", **variables: Any) -> Any:
-        headers = {"x-ums-channel": channel} if channel else {}
-        if origin is not None:
-            headers["origin"] = self.api.url if origin == "own" else origin
-        body = {"query": query, "variables": variables}
-        async with self.session.post(f"{self.api.url}/graphql", json=body, headers=headers) as response:
-            return await response.json()
-
-    async def comes_back(self) -> str:
-        """Signs in at the provider; the URL that leads back, not followed yet."""
-        _, there = await self.gets("/login", follow=False)
-        return (await self.gets(there, follow=False))[1]
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with openid_provider(api.engine.clock() // 1000) as provider:
-        provider.redirect = f"{api.url}/login/callback"
-        login = Login(f"{provider.url}/.well-known/openid-configuration", CLIENT, SecretRef(env="UMS_OIDC_SECRET"))
-        settings = api.engine.settings
-        object.__setattr__(settings, "login", login)
-        object.__setattr__(settings, "public_url", api.url)
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-            yield Browser(api, provider, session)
-
-
-@pytest.fixture(autouse=True)
-def secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UMS_OIDC_SECRET", SECRET)
 
 
 async def test_a_member_signs_in_and_calls_with_the_session(browser: Browser) -> None:
@@ -249,62 +199,6 @@ async def test_a_provider_that_says_it_is_another_is_not_believed(browser: Brows
 
     assert (await browser.gets("/login"))[0] == 502
     browser.provider.url = url
-
-
-async def test_with_a_session_other_peoples_pages_change_nothing(browser: Browser) -> None:
-    await browser.gets("/login")
-
-    for origin in ("https://evil.example", "null", browser.api.url.replace("127.0.0.1", "localhost"), None):
-        assert (await browser.asks(ME, origin=origin))["errors"][0]["extensions"] == {"code": "CROSS_SITE"}
-    headers = {"origin": "https://evil.example"}
-    async with browser.session.post(f"{browser.api.url}/logout", headers=headers) as response:
-        assert response.status == 403
-    assert await browser.asks(ME) == {"data": {"me": {"login": "lin"}}}
-
-
-async def test_a_websocket_is_opened_by_our_pages_alone(browser: Browser) -> None:
-    await browser.gets("/login")
-    url, protocols = f"{browser.api.url}/graphql", ("graphql-transport-ws",)
-    async with browser.session.ws_connect(url, origin=browser.api.url, protocols=protocols) as socket:
-        await socket.send_json({"type": "connection_init", "payload": {"channel": "shop"}})
-        assert (await socket.receive()).data == '{"type":"connection_ack"}'
-
-    async with browser.session.ws_connect(url, protocols=protocols) as socket:
-        await socket.send_json({"type": "connection_init", "payload": {"channel": "shop"}})
-        assert (await socket.receive()).data == 4403
-    with pytest.raises(aiohttp.WSServerHandshakeError):
-        await browser.session.ws_connect(url, origin="https://evil.example", protocols=protocols)
-
-
-async def test_who_signs_out_is_out(browser: Browser) -> None:
-    await browser.gets("/login")
-    kept = browser.cookie("ums_session")
-
-    async with browser.session.post(f"{browser.api.url}/logout", headers={"origin": browser.api.url}) as response:
-        assert response.status == 204
-
-    assert (await browser.asks(ME))["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
-    with_cookie = {"cookie": f"ums_session={kept}", "origin": browser.api.url}
-    async with browser.session.post(f"{browser.api.url}/graphql", json={"query": ME}, headers=with_cookie) as response:
-        assert response.status == 401
-
-
-async def test_a_session_ends_by_itself(browser: Browser) -> None:
-    await browser.gets("/login")
-    browser.api.engine.clock.passes(12 * HOUR)  # type: ignore[attr-defined]
-
-    assert (await browser.asks(ME))["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
-
-
-async def test_a_member_who_is_taken_out_of_the_files_is_out(browser: Browser) -> None:
-    await browser.gets("/login")
-    settings = browser.api.engine.settings
-    more = settings.config / "more.yaml"
-    more.write_text(more.read_text().replace("name: lin\n", "name: lin\nenabled: false\n"))
-    await reconcile(settings, write=True)
-    browser.api.engine.snapshots.look_again()
-
-    assert (await browser.asks(ME))["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
 
 
 async def test_without_a_provider_there_is_no_login(api: Api) -> None:

@@ -18,6 +18,8 @@ CONTENT = {
     "sms": {"temp_id": 7, "temp_para": {"name": "Ann"}},
     "email": {"subject": "Hello", "text": "hello"},
 }
+CONTENT_OF_SMS = {"sms": CONTENT["sms"]}
+OFTEN = "mutation ($input: RecurringMessageInput!) { createRecurringMessage(input: $input) { problems { message } } }"
 EVERYTHING = """query ($id: ID!, $target: String!) {
   user(userId: "ann") { addresses { values } }
   users { edges { node { addresses { values } } } }
@@ -70,6 +72,18 @@ async def test_a_direct_address_that_is_asked_for_comes_back_masked(api: Api) ->
         answer = await api.member_answers(EVERYTHING, vera, "shop", id=message, target=target)
         assert answer["data"]["lifecycle"][0]["target"] == shown
         assert target not in str(answer["data"])
+
+
+async def test_the_addresses_of_what_recurs_are_masked_too(api: Api) -> None:
+    vera = await api.token("vera")
+    message = {"audience": {"addresses": [{"type": "SMS", "addresses": [PHONE]}]}, "body": {"content": CONTENT_OF_SMS}}
+    await api.asks(OFTEN, input={"cron": "30 9 * * *", "message": message})
+
+    answer = await api.member_answers("{ recurringMessages { edges { node { audience } } } }", vera, "shop")
+
+    [edge] = answer["data"]["recurringMessages"]["edges"]
+    [group] = edge["node"]["audience"]["addresses"]
+    assert group["addresses"] == ["+86138****0001"]
 
 
 def test_every_field_of_the_table_is_in_the_schema() -> None:

@@ -32,6 +32,14 @@ content:
   app: {{platform: all, notification: {{alert: A zebra}}}}
 ---
 apiVersion: ums/v1
+kind: ProviderTemplate
+channel: shop
+name: known-at-provider
+deliveryChannel: sms
+text: "A zebra for {{{{name}}}}"
+type: notice
+---
+apiVersion: ums/v1
 kind: Segment
 channel: shop
 name: known-segment
@@ -94,6 +102,9 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Query.auditTicket": {"id": "1"},
     "Query.recurringMessage": {"id": "1"},
     "Query.recurringMessages": {},
+    "Query.providerTemplates": {"deliveryChannel": "sms"},
+    "Query.publicTemplates": {"deliveryChannel": "sms"},
+    "Query.publicTemplateKeywords": {"deliveryChannel": "sms", "publicTemplate": 7},
     "Subscription.messageProgress": {"id": "1"},
     "Mutation.sendMessage": {"input": KNOWN},
     "Mutation.updateScheduledMessage": {"id": "2", "input": {"owner": "somebody"}},
@@ -121,6 +132,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Mutation.approve": {"ticket": "1", "seen": 1},
     "Mutation.reject": {"ticket": "1", "seen": 1, "comment": "no"},
     "Mutation.resubmit": {"ticket": "2", "input": {"owner": "lin"}},
+    "Mutation.syncProviderTemplates": {"deliveryChannel": "sms"},
+    "Mutation.importProviderTemplate": {"deliveryChannel": "sms", "providerId": "7"},
+    "Mutation.forgetProviderTemplate": {"deliveryChannel": "sms", "providerId": "7"},
+    "Mutation.pickProviderTemplate": {"deliveryChannel": "sms", "publicTemplate": 7, "keywords": [1], "scene": "x"},
     "Mutation.createMemberToken": {"name": "new", "member": "lin"},
     "Mutation.revokeMemberToken": {"name": "kept", "member": "lin"},
 }

@@ -31,6 +31,22 @@ def _target(value: str, of: Any) -> str:
     return masked(value) if value in used or is_address(value) else value
 
 
+def _audience(value: Mapping[str, Any], _: Any) -> Mapping[str, Any]:
+    """As a send was given it; of people it has no addresses."""
+    groups = value.get("addresses")
+    if not isinstance(groups, list):
+        return value
+    shown = [
+        {**group, "addresses": [masked(one) for one in group["addresses"]]} if _has_list(group) else group
+        for group in groups
+    ]
+    return {**value, "addresses": shown}
+
+
+def _has_list(group: Mapping[str, Any]) -> bool:
+    return isinstance(group.get("addresses"), list)
+
+
 MASKED: Mapping[str, Mask] = {
     "BoundAddresses.values": _addresses,
     "Delivery.address": _address,
@@ -44,11 +60,14 @@ MASKED: Mapping[str, Mask] = {
     "DeliveryChannelStatus.words": _words,
     "Callback.target": _target,
     "Callback.address": _address,
+    "Problem.message": _words,
     "RowProblem.message": _words,
+    "AuditedMessage.audience": _audience,
+    "RecurringMessage.audience": _audience,
 }
 
-TELLING = {"address", "addresses", "detail", "target", "targets", "values", "words"}
-"""Text fields of these names are in the table, whatever type they come to stand in."""
+TELLING = {"address", "addresses", "audience", "detail", "target", "targets", "values", "words"}
+"""Fields of text or JSON with these names are in the table, whatever type they come to stand in."""
 
 
 def mask(schema: GraphQLSchema) -> None:
@@ -56,7 +75,7 @@ def mask(schema: GraphQLSchema) -> None:
     for name, kind in schema.type_map.items():
         for field, definition in (kind.fields if isinstance(kind, GraphQLObjectType) else {}).items():
             place = f"{name}.{field}"
-            is_text = str(definition.type).strip("[]!") == "String"
+            is_text = str(definition.type).strip("[]!") in {"String", "JSON"}
             if place in MASKED or (field in TELLING and is_text and not name.startswith("__")):
                 definition.resolve = _shown(definition.resolve, MASKED[place])
 

@@ -20,8 +20,9 @@ from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, 
 __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Authorization", "Batch",
     "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
-    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart", "MemberSession",
-    "MemberToken", "Message", "Night", "Occurrence", "Override", "PeopleList", "ProviderObject", "ProviderToken",
-    "Recipient", "RecurringMessage", "Resource", "ResourceVersion", "Revision", "SegmentSize", "SigningIn",
-    "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt", "WatchStatus",
+    "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart",
+    "MemberPace as MemberPace", "MemberSession", "MemberToken", "Message", "Night", "Occurrence", "Override",
+    "PeopleList", "ProviderObject", "ProviderToken", "Recipient", "RecurringMessage", "Resource", "ResourceVersion",
+    "Revision", "SegmentSize", "SigningIn", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
+    "WatchStatus",
 ]  # fmt: skip

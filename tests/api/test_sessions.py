@@ -1,0 +1,72 @@
+"""What a session is good for, from which pages, and when it is over."""
+
+import aiohttp
+import pytest
+
+from tests.api.browser import ME, Browser
+from tests.api.browser import browser as browser
+from tests.api.browser import secret as secret
+from tests.members.declared import MEMBERS
+from ums.members.sessions import HOUR
+from ums.reconcile import reconcile
+
+
+@pytest.fixture
+def more_declared() -> str:
+    return MEMBERS
+
+
+async def test_with_a_session_other_peoples_pages_change_nothing(browser: Browser) -> None:
+    await browser.gets("/login")
+
+    for origin in ("https://evil.example", "null", browser.api.url.replace("127.0.0.1", "localhost"), None):
+        assert (await browser.asks(ME, origin=origin))["errors"][0]["extensions"] == {"code": "CROSS_SITE"}
+    headers = {"origin": "https://evil.example"}
+    async with browser.session.post(f"{browser.api.url}/logout", headers=headers) as response:
+        assert response.status == 403
+    assert await browser.asks(ME) == {"data": {"me": {"login": "lin"}}}
+
+
+async def test_a_websocket_is_opened_by_our_pages_alone(browser: Browser) -> None:
+    await browser.gets("/login")
+    url, protocols = f"{browser.api.url}/graphql", ("graphql-transport-ws",)
+    async with browser.session.ws_connect(url, origin=browser.api.url, protocols=protocols) as socket:
+        await socket.send_json({"type": "connection_init", "payload": {"channel": "shop"}})
+        assert (await socket.receive()).data == '{"type":"connection_ack"}'
+
+    async with browser.session.ws_connect(url, protocols=protocols) as socket:
+        await socket.send_json({"type": "connection_init", "payload": {"channel": "shop"}})
+        assert (await socket.receive()).data == 4403
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await browser.session.ws_connect(url, origin="https://evil.example", protocols=protocols)
+
+
+async def test_who_signs_out_is_out(browser: Browser) -> None:
+    await browser.gets("/login")
+    kept = browser.cookie("ums_session")
+
+    async with browser.session.post(f"{browser.api.url}/logout", headers={"origin": browser.api.url}) as response:
+        assert response.status == 204
+
+    assert (await browser.asks(ME))["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
+    with_cookie = {"cookie": f"ums_session={kept}", "origin": browser.api.url}
+    async with browser.session.post(f"{browser.api.url}/graphql", json={"query": ME}, headers=with_cookie) as response:
+        assert response.status == 401
+
+
+async def test_a_session_ends_by_itself(browser: Browser) -> None:
+    await browser.gets("/login")
+    browser.api.engine.clock.passes(12 * HOUR)  # type: ignore[attr-defined]
+
+    assert (await browser.asks(ME))["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
+
+
+async def test_a_member_who_is_taken_out_of_the_files_is_out(browser: Browser) -> None:
+    await browser.gets("/login")
+    settings = browser.api.engine.settings
+    more = settings.config / "more.yaml"
+    more.write_text(more.read_text().replace("name: lin\n", "name: lin\nenabled: false\n"))
+    await reconcile(settings, write=True)
+    browser.api.engine.snapshots.look_again()
+
+    assert (await browser.asks(ME))["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
