@@ -3,15 +3,18 @@
     python bench/bench_mail.py [number of e-mails, 5,000 unless given]
 
 Both hand each e-mail over on its own, over 8 connections that stay open, to a mail server that takes everything; the
-bare loop fills an address into a mail that is made once. Three rounds, one after the other; read the ratio (UMS's rate
-over the bare one, target: 0.8).
+bare loop fills an address into a mail that is made once. Three rounds in clear and three over STARTTLS, one after the
+other; read the ratio (UMS's rate over the bare one, target: 0.8).
 """
 
 import asyncio
+import ssl
 import sys
+import tempfile
 import time
 
 import aiosmtplib
+import trustme
 from application import MAIL, Application, application
 from installation import SECRETS, api, installation, peak_mb, upload, worker
 from smtp_sink import smtp_sink, taken
@@ -26,12 +29,13 @@ BARE = (
 ) + MAIL["email"]["text"].replace("\n", "\r\n")
 
 
-async def bare(port: int, number: int) -> float:
+async def bare(port: int, ca_file: str, number: int) -> float:
     """E-mails a second."""
     waiting = iter(range(1, number + 1))
+    tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
 
     async def lane() -> None:
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=30)
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=bool(ca_file), tls_context=tls, timeout=30)
         await client.connect()
         await client.auth_plain("shop", SECRETS["MAIL_SECRET"])
         for n in waiting:
@@ -52,9 +56,9 @@ async def ums(shop: Application, number: int) -> float:
     return number / (await shop.ended(message) - begun)
 
 
-async def measure(shop: Application, port: int, number: int) -> tuple[float, float]:
+async def measure(shop: Application, port: int, ca_file: str, number: int) -> tuple[float, float]:
     before = taken(port)
-    floor = await bare(port, number)
+    floor = await bare(port, ca_file, number)
     rate = await ums(shop, number)
     assert taken(port) - before == 2 * number, "every e-mail reaches the mail server once"
     return rate, floor
@@ -62,18 +66,33 @@ async def measure(shop: Application, port: int, number: int) -> tuple[float, flo
 
 def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    with smtp_sink() as port, installation(sandboxed=False, mail_port=port) as installed:
+    with tempfile.TemporaryDirectory(prefix="ums-bench-") as folder:
+        certificate, ca_file = f"{folder}/server.pem", f"{folder}/ca.pem"
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(ca_file)
+        ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+        compare(number, "", "")
+        compare(number, certificate, ca_file)
+
+
+def compare(number: int, certificate: str, ca_file: str) -> None:
+    """In clear without a certificate."""
+    with (
+        smtp_sink(certificate) as port,
+        installation(sandboxed=False, mail_port=port, ca_file=ca_file) as installed,
+    ):
         asyncio.run(upload(installed, number, "email"))
         with worker(installed) as working, api(installed) as (settings, _):
-            asyncio.run(rounds(settings, port, number, working.pid))
+            asyncio.run(rounds(settings, port, ca_file, number, working.pid))
 
 
-async def rounds(settings: Settings, port: int, number: int, pid: int) -> None:
+async def rounds(settings: Settings, port: int, ca_file: str, number: int, pid: int) -> None:
+    way = "STARTTLS" if ca_file else "in clear"
     async with application(settings) as shop:
         for _ in range(3):
-            rate, floor = await measure(shop, port, number)
+            rate, floor = await measure(shop, port, ca_file, number)
             print(
-                f"{number} e-mails: ums {rate:.0f}/s, bare {floor:.0f}/s, ratio {rate / floor:.2f}, "
+                f"{number} e-mails {way}: ums {rate:.0f}/s, bare {floor:.0f}/s, ratio {rate / floor:.2f}, "
                 f"worker {peak_mb(pid)} MB"
             )
 

@@ -39,8 +39,8 @@ credentials:
   sender: shop@example.org
   server: 127.0.0.1
   port: MAIL_PORT
-  encryption: none
   connections: 8
+  encryption: MAIL_ENCRYPTION
 ---
 apiVersion: ums/v1
 kind: Channel
@@ -60,17 +60,20 @@ _number = count(1)
 
 
 @contextmanager
-def installation(*, sandboxed: bool = True, mail_port: int = 25, **urls: str) -> Iterator[Settings]:
+def installation(*, sandboxed: bool = True, mail_port: int = 25, ca_file: str = "", **urls: str) -> Iterator[Settings]:
     """On SQLite in a temporary folder unless `urls` (`database_url`, `queue_url`) say otherwise, applied.
 
-    With a running sandbox that posts no receipts; or without one, and then `mail` goes to `mail_port` on this machine.
+    With a running sandbox that posts no receipts; or without one, and then `mail` goes to `mail_port` on this machine,
+    by STARTTLS with a `ca_file`.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that whoever ends a bench ends its processes
     os.environ.update(SECRETS)
     with tempfile.TemporaryDirectory(prefix="ums-bench-") as folder:
         root, address = Path(folder), free_address()
         (root / "config").mkdir()
-        (root / "config" / "shop.yaml").write_text(CONFIG.replace("MAIL_PORT", str(mail_port)))
+        encryption = f"starttls\n  caFile: {ca_file}" if ca_file else "none"
+        declared = CONFIG.replace("MAIL_PORT", str(mail_port)).replace("MAIL_ENCRYPTION", encryption)
+        (root / "config" / "shop.yaml").write_text(declared)
         (root / "ums.yaml").write_text("apiVersion: ums/v1\nkind: Installation\n")
         settings = Settings(
             root, root / "config", sandbox=f"{address.host}:{address.port}" if sandboxed else "", **urls

@@ -1,18 +1,20 @@
 """A mail server that takes everything and keeps nothing, in a process of its own: too fast to be what is measured.
 
-    python bench/smtp_sink.py <port>
+    python bench/smtp_sink.py <port> [<certificate and key>]
 
-It speaks as much of RFC 5321 and 4954 as clients need, takes pipelined commands, and answers HELP with the number of
-messages that it took.
+It speaks as much of RFC 5321, 4954 and, with a certificate, 3207 as clients need, takes pipelined commands, and answers
+HELP with the number of messages that it took.
 """
 
 import asyncio
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import uvloop
 from installation import end, until
@@ -38,11 +40,19 @@ class Conversation(asyncio.Protocol):
 
     messages = 0
     """Taken by all of them."""
+    tls: ssl.SSLContext | None = None
 
     def connection_made(self, transport: asyncio.WriteTransport) -> None:  # type: ignore[override]  # TCP is such a one
         self._transport = transport
         self._received, self._in_content = b"", False
         transport.write(b"220 sink.example ESMTP\r\n")
+
+    async def _encrypt(self) -> None:
+        assert self.tls
+        self._transport.write(b"220 2.0.0 Go on\r\n")
+        loop = asyncio.get_running_loop()
+        encrypted = await loop.start_tls(self._transport, self, self.tls, server_side=True)
+        self._transport, self._received = cast("asyncio.WriteTransport", encrypted), b""
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -66,6 +76,9 @@ class Conversation(asyncio.Protocol):
             self._received = line
             return False
         verb = line[:4].upper()
+        if verb == b"STAR" and self.tls:
+            self._encrypting = asyncio.get_running_loop().create_task(self._encrypt())
+            return False
         taken = b"214 %d\r\n" % Conversation.messages
         self._transport.write(taken if verb == b"HELP" else ANSWERS.get(verb, b"502 5.5.1 Not here\r\n"))
         if verb == b"DATA":
@@ -77,10 +90,10 @@ class Conversation(asyncio.Protocol):
 
 
 @contextmanager
-def smtp_sink() -> Iterator[int]:
-    """A running one; its port."""
+def smtp_sink(certificate: str = "") -> Iterator[int]:
+    """A running one; its port. With a file of certificate and key it offers STARTTLS."""
     port = free_address().port
-    running = subprocess.Popen([sys.executable, __file__, str(port)])
+    running = subprocess.Popen([sys.executable, __file__, str(port), *filter(None, [certificate])])
     try:
         until(lambda: _listens(port), "the mail server")
         yield port
@@ -99,10 +112,14 @@ def taken(port: int) -> int:
         return int(client.docmd("HELP")[1])
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, certificate: str = "") -> None:
+    if certificate:
+        Conversation.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        Conversation.tls.load_cert_chain(certificate)
+        ANSWERS[b"EHLO"] = GREETING.replace(b"250 AUTH", b"250-STARTTLS\r\n250 AUTH")
     server = await asyncio.get_running_loop().create_server(Conversation, "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), *sys.argv[2:]))
