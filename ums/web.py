@@ -20,7 +20,7 @@ from ums.api.token_door import token
 from ums.api.unsubscribe import unsubscribe
 from ums.database import connection, fetch
 from ums.errors import CallerRefused, Unauthorized
-from ums.messaging.delivering import clicks, receipts
+from ums.messaging.delivering import clicks, opens, receipts
 from ums.messaging.delivering.links import LinkInvalid
 from ums.messaging.engine import Engine, running
 from ums.providers.contract import Report
@@ -66,6 +66,7 @@ def application(settings: Settings, clock: Clock = system_clock) -> Starlette:
         Route("/v1/material", upload, methods=["POST"]),
         *wechat_doors.ROUTES,
         Route("/c/{token}", click),
+        Route("/o/{token}.gif", dot),
         Route("/u/{token}", unsubscribe, methods=["GET", "POST"]),
         Route("/people/sample.{format}", sheets.sample),
         Route("/people/export.{format}", sheets.people),
@@ -105,6 +106,13 @@ async def click(request: Request) -> Response:
     except LinkInvalid as error:
         return PlainTextResponse(str(error), 404)
     return RedirectResponse(place, 302, headers={"cache-control": "no-store"})
+
+
+async def dot(request: Request) -> Response:
+    """A mail is shown. Always the same answer: whose dot it is, is nobody's business."""
+    if request.method == "GET":
+        await opens.opened(request.app.state.engine, request.path_params["token"])
+    return Response(opens.DOT, media_type="image/gif", headers={"cache-control": "no-store"})
 
 
 async def _report(request: Request) -> Report | None:

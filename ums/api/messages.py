@@ -93,6 +93,9 @@ class Delivery:
     submitted_at: datetime | None
     delivered_at: datetime | None
     clicked_at: datetime | None
+    opened_at: datetime | None = strawberry.field(
+        description="When an e-mail was first shown, where its DeliveryChannel says `openDot`: a hint, not a count."
+    )
     failed_at: datetime | None
     recall: RecallOutcome | None = strawberry.field(description="Null where there was no recall, or nothing to recall.")
 
@@ -102,8 +105,8 @@ class Delivery:
             id=strawberry.ID(str(row.id)), delivery_channel=row.delivery_channel, address=row.address,
             state=State(row.state), reason=row.reason, code=row.code, words=row.words, step=row.step,
             submitted_at=maybe_moment(row.submitted_at), delivered_at=maybe_moment(row.delivered_at),
-            clicked_at=maybe_moment(row.clicked_at), failed_at=maybe_moment(row.failed_at),
-            recall=recall,
+            clicked_at=maybe_moment(row.clicked_at), opened_at=maybe_moment(row.opened_at),
+            failed_at=maybe_moment(row.failed_at), recall=recall,
         )  # fmt: skip
 
 

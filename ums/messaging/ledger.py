@@ -93,6 +93,11 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
         await moving.count(tx, now)
 
 
+async def note_opens(tx: BaseDBAsyncClient, delivery_ids: Sequence[int], now: int) -> None:
+    """That these were looked at, which is no state of its own."""
+    await execute(tx, statements.NOTE_OPENS, rows([n] for n in delivery_ids), now)
+
+
 def _runs(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
     """Entries in the order of their ids, those side by side with the same fate made one: see statements.RUNS.
 

@@ -320,3 +320,6 @@ AND EXISTS (SELECT 1 FROM recipient r WHERE r.message_id = message.id AND r.next
 NOTE_REFUSALS = f"""
 UPDATE delivery SET code = o.code, words = o.words
 FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state = 0 AND delivery.state = 0"""
+
+NOTE_OPENS = """
+UPDATE delivery SET opened_at = $2 WHERE opened_at IS NULL AND id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"""

@@ -127,6 +127,8 @@ class Delivery(Model):
     submitted_at: int | None = fields.BigIntField(null=True)
     delivered_at: int | None = fields.BigIntField(null=True)
     clicked_at: int | None = fields.BigIntField(null=True)
+    opened_at: int | None = fields.BigIntField(null=True)
+    """When the dot in an e-mail was first shown, where its DeliveryChannel puts one in."""
     failed_at: int | None = fields.BigIntField(null=True)
 
     class Meta:

@@ -111,6 +111,7 @@ KINDS = (
         schema="delivery-channel",
         unique=("title",),
         parts=(Part("credentials", folder="providers", by="platform"),),
+        rules=(rules.dot_in_email,),
         together=(rules.one_third_party,),
         immovable="people's addresses are bound to the code, so it is the same for ever; declare another beside it",
     ),

@@ -10,7 +10,7 @@ from typing import Any
 from ums.documents import Path
 from ums.platforms import PLATFORMS, Platform
 from ums.reconcile.canonical import AUDITED
-from ums.vocabulary import PLACEHOLDER
+from ums.vocabulary import PLACEHOLDER, ChannelType
 
 Body = Mapping[str, Any]
 Bodies = Mapping[tuple[str, str], Body]
@@ -42,6 +42,12 @@ def granted(owned: Body, bodies: Bodies) -> Iterator[Breach]:
     """What is kept at a provider is kept on a DeliveryChannel of its Channel."""
     if wrong := not_granted(owned, owned["deliveryChannel"], bodies):
         yield ("deliveryChannel",), wrong
+
+
+def dot_in_email(channel: Body, _: Bodies) -> Iterator[Breach]:
+    known = PLATFORMS.get(channel["platform"])
+    if channel.get("openDot") and known and known.type is not ChannelType.EMAIL:
+        yield ("openDot",), f"only e-mails have a dot, this is on {channel['platform']}; remove it"
 
 
 def admin_everywhere(member: Body, _: Bodies) -> Iterator[Breach]:

@@ -13,7 +13,7 @@ import structlog
 from ums.database import connection, execute, fetch, fetch_tuples, rows
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, SecretMissing, UmsError
 from ums.messaging import statements
-from ums.messaging.delivering import clicks, unsubscribing
+from ums.messaging.delivering import clicks, opens, unsubscribing
 from ums.messaging.delivering.attachments import NotAttached, attachments
 from ums.messaging.engine import LEASE, Engine, Said
 from ums.providers.contract import Answer, Attachment, Common, Provider, Submission, Target
@@ -162,6 +162,8 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     linked = clicks.wanted(declared, personal=provider.personal)
     try:
         own = clicks.personal(engine, kind, content) if linked else None
+        if kind is ChannelType.EMAIL and declared.get("openDot"):
+            own = opens.with_dot(engine, content, own)
         if kind is ChannelType.EMAIL and provider.personal:
             leaving = await unsubscribing.links(engine, snapshot, said, lease.first_id, lease.last_id)
             own = _with_way_out(content, own, leaving) if leaving else own

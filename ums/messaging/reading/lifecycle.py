@@ -134,6 +134,7 @@ def _events(delivery: dict[str, Any]) -> list[Event]:
             delivery["provider_id"] or "",
         ),
         (delivery["delivered_at"], "delivered", ""),
+        (delivery["opened_at"], "opened", ""),
         (delivery["clicked_at"], "clicked", ""),
         (delivery["failed_at"], failed, "" if state >= State.DELIVERED else said),
     ]
