@@ -1,5 +1,6 @@
 """Templates under an AuditRule: what was approved before stays in use until the new version is approved."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from tests.api.test_messages import knows_ann_and_bob
 from tests.api.test_scheduled import alerts, code
 from tests.api.test_sending import SEND
 from tests.members.declared import MEMBERS
+from ums.errors import CallerRefused
+from ums.messaging.after.audited import Decision, approve
 from ums.models import AuditTicket, HeldVersion
 from ums.reconcile import Note, Options, Plan, drifted, reconcile
 
@@ -225,3 +228,33 @@ async def test_a_plan_says_what_will_wait_and_what_waits_and_that_is_no_drift(ap
     ]
     assert second.is_empty
     assert (await drifted(api.engine.settings)).drift == ()
+
+
+async def test_a_template_that_is_renamed_while_it_waits_takes_its_ticket_along(api: Api) -> None:
+    await declares(api, "hello")
+    file = api.engine.settings.config / "more.yaml"
+    file.write_text(file.read_text().replace("name: hello", "name: hi\nmoved: {from: hello}"))
+    await reconcile(api.engine.settings, write=True)
+    api.engine.snapshots.look_again()
+
+    ticket = (await api.asks(TICKET, id="1"))["auditTicket"]
+    payload = await decides(api, "chen")
+
+    assert (ticket["template"]["name"], ticket["state"], payload["problems"]) == ("shop/hi", "WAITING", [])
+    assert await HeldVersion.all().count() == 0
+
+
+async def test_an_approval_and_the_next_apply_at_once_leave_one_version_in_use_and_one_that_waits(api: Api) -> None:
+    await declares(api, "one")
+    await decides(api, "chen")
+    await declares(api, "two")
+    old = await ticket_id()
+    seen = Decision("shop", int(old), 1, "chen")
+
+    approved, _ = await asyncio.gather(approve(api.engine, seen), declares(api, "three"), return_exceptions=True)
+    shown = await held(api)
+
+    went = (await AuditTicket.get(id=int(old))).state
+    in_use = shown["held"]["inUse"]["content"]["app"]["notification"]["alert"]
+    assert (went, in_use) == (("withdrawn", "one") if isinstance(approved, CallerRefused) else ("approved", "two"))
+    assert shown["held"]["ticket"] != old

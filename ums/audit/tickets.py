@@ -116,7 +116,7 @@ async def turn_down(tx: BaseDBAsyncClient, ticket: AuditTicket, verdict: Verdict
 
 
 async def close(tx: BaseDBAsyncClient, where: Rows, how: TicketEvent, now: int, login: str = "") -> None:
-    """Open and rejected tickets, as `of_messages` or `of_templates` gave them, end without a decision."""
+    """Open and rejected tickets, as `of_messages` gives them, end without a decision."""
     ids = [row["id"] for row in where]
     if not ids:
         return
@@ -136,9 +136,9 @@ async def of_messages(tx: BaseDBAsyncClient, message_ids: Iterable[int]) -> Rows
     return await fetch(tx, _OF_MESSAGES.format(length=length), rows([n] for n in message_ids))
 
 
-async def of_templates(tx: BaseDBAsyncClient, keys: Iterable[tuple[str, str, str]]) -> Rows:
-    """Undecided tickets of these (Channel, kind, identity)."""
-    return await fetch(tx, _OF_TEMPLATES, rows(keys))
+async def withdraw_version(tx: BaseDBAsyncClient, ticket_id: int, now: int) -> None:
+    """Nobody need decide about that version of a template any more; a ticket that was decided stays as it is."""
+    await close(tx, await fetch(tx, _WAITING, ticket_id), TicketEvent.WITHDRAWN, now)
 
 
 async def forget(tx: BaseDBAsyncClient, message_id: int) -> None:
@@ -222,7 +222,4 @@ _OF_MESSAGES = """
 SELECT t.id, t.message_id, t.level, {length}(t.levels) AS levels FROM ROWS($1: id int) AS listed
 JOIN audit_ticket t ON t.message_id = listed.id WHERE t.state IN ('waiting', 'rejected')"""
 
-_OF_TEMPLATES = """
-SELECT t.id, t.level FROM ROWS($1: channel text, kind text, name text) AS listed
-JOIN audit_ticket t ON t.channel = listed.channel AND t.kind = listed.kind AND t.name = listed.name
-WHERE t.state = 'waiting'"""
+_WAITING = "SELECT id, level FROM audit_ticket WHERE id = $1 AND state = 'waiting'"

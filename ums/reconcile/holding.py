@@ -47,6 +47,7 @@ async def hold(tx: BaseDBAsyncClient, changes: Iterable[Change], applying: Apply
     concerned = [one for one in changes if one.kind in BY_NAME and BY_NAME[one.kind].audited]
     if not concerned:
         return
+    await fetch(tx, _LOCK)
     held = {(row.kind, row.name): row for row in await HeldVersion.all().using_db(tx)}
     bodies = {(row.kind, row.name): row.body for row in await Resource.filter(kind__in=_WANTED).using_db(tx)}
     if not held and not any(kind == "AuditRule" for kind, _ in bodies):
@@ -55,7 +56,7 @@ async def hold(tx: BaseDBAsyncClient, changes: Iterable[Change], applying: Apply
     for change in concerned:
         was = held.get(change.old_key)
         if was and change.moved_from:
-            await HeldVersion.filter(id=was.id).using_db(tx).update(name=change.name)
+            await _rename(tx, was, change.name)
         await _judge(tx, change, was, _Known(bodies, written.get(change.old_key), applying))
 
 
@@ -73,12 +74,12 @@ class _Known:
 async def _judge(tx: BaseDBAsyncClient, change: Change, was: HeldVersion | None, known: _Known) -> None:
     in_use = was.in_use if was else known.written
     if change.after is None or same(in_use, change.after):
-        return await _let_go(tx, change, was, known.applying.now)
+        return await _let_go(tx, was, known.applying.now)
     waiting = await AuditTicket.get(id=was.ticket_id, using_db=tx) if was else None
     if waiting and same(waiting.after, change.after):
         return None
     rules = demanding(change.key, change.after, known.bodies)
-    await _let_go(tx, change, was, known.applying.now)
+    await _let_go(tx, was, known.applying.now)
     if rules:
         await _hold(tx, change, _review(change, rules, known), in_use, known.applying)
     return None
@@ -102,14 +103,18 @@ async def _hold(tx: BaseDBAsyncClient, change: Change, review: Review, in_use: B
     await effects.using_db(tx).update(next_at=None)
 
 
-async def _let_go(tx: BaseDBAsyncClient, change: Change, was: HeldVersion | None, now: int) -> None:
+async def _let_go(tx: BaseDBAsyncClient, was: HeldVersion | None, now: int) -> None:
     """Nobody need decide about the version that was held until now."""
     if was is None:
         return
     await HeldVersion.filter(id=was.id).using_db(tx).delete()
-    channel = change.old_key[1].partition("/")[0]
-    open_tickets = await tickets.of_templates(tx, [(channel, *change.old_key)])
-    await tickets.close(tx, open_tickets, tickets.TicketEvent.WITHDRAWN, now)
+    await tickets.withdraw_version(tx, was.ticket_id, now)
+
+
+async def _rename(tx: BaseDBAsyncClient, was: HeldVersion, name: str) -> None:
+    await HeldVersion.filter(id=was.id).using_db(tx).update(name=name)
+    ticket = AuditTicket.filter(id=was.ticket_id)
+    await ticket.using_db(tx).update(name=name, channel=name.partition("/")[0])
 
 
 async def _written(tx: BaseDBAsyncClient, changes: Sequence[Change], revision: int) -> dict[Key, Body]:
@@ -123,6 +128,9 @@ def _body(value: Any) -> Body | None:
     found: Body | None = orjson.loads(value) if isinstance(value, str | bytes) else value
     return found
 
+
+# Whoever is deciding about one of them at this moment is waited for, or comes after the apply and is refused.
+_LOCK = "SELECT id FROM audit_ticket WHERE id IN (SELECT ticket_id FROM held_version) ORDER BY id FOR UPDATE"
 
 _BEFORE = """
 SELECT v.kind, v.name, v.body FROM ROWS($1: kind text, name text) AS given

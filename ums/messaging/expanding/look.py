@@ -108,6 +108,8 @@ async def _held(tx: BaseDBAsyncClient, ids: Sequence[int]) -> list[Message]:
 async def _expire(out: FanOut, messages: Sequence[Message]) -> None:
     """Those whose time has come before the last of their reviewers end here."""
     audited = {m.id: m for m in messages if m.state == MessageState.AUDITING.value}
+    for message in audited.values():
+        fail(message, "it was not approved by its time")
     found = await tickets.of_messages(out.tx, audited) if audited else []
     for row in found:
         level = f"level {row['level'] + 1} of {row['levels']}"
