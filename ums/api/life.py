@@ -49,24 +49,25 @@ class Attempt:
 
 @strawberry.type(description="What a policy decided about one step for one target, or that it waits.")
 class Decision:
-    step: int = strawberry.field(description="From 1; about the first one nothing is decided.")
+    step: int = strawberry.field(description="From 1; the first one only of somebody to whom nothing was sent at all.")
     verdict: Verdict
     at: datetime = strawberry.field(description="When it went out, or was certain not to; while it waits: now.")
     until: datetime | None = strawberry.field(
         description="When it is looked at again, unless something happens before."
     )
     because: str = strawberry.field(description="The reason, in words.")
-    declared_at: DeclaredAt = strawberry.field(
-        description="Where in the policy stands what decided: the condition, if it was one; else the step."
+    declared_at: DeclaredAt | None = strawberry.field(
+        description="Where stands what decided: the condition of the policy, if it was one, else its step; or the list "
+        "or the cap by which somebody was left out. Null where nothing declared decided."
     )
 
     @classmethod
-    def of(cls, decided: Reasoned, policy: Place) -> "Decision":
+    def of(cls, decided: Reasoned, declared: Place | None) -> "Decision":
         verdict, until = decided.judged.decision.verdict, decided.judged.decision.until
         return cls(
             step=decided.step, verdict=Verdict.DUE if decided.taken else verdict, at=moment(decided.at),
             until=None if decided.taken else maybe_moment(until), because=decided.words,
-            declared_at=DeclaredAt.of(policy, decided.path),
+            declared_at=DeclaredAt.of(declared, decided.path) if declared else None,
         )  # fmt: skip
 
 
@@ -79,7 +80,9 @@ class Lifecycle:
     next_check_at: datetime | None = strawberry.field(description="When the policy looks at this person again.")
     progress: list[Event] = strawberry.field(description="For operators.")
     log: list[Attempt] = strawberry.field(description="For engineers.")
-    why: list[Decision] = strawberry.field(description="Every decision of the policy; none about who was lost.")
+    why: list[Decision] = strawberry.field(
+        description="Every decision of the policy; of who was lost, why nothing was sent."
+    )
 
     @classmethod
     def of(cls, story: lifecycle.Story) -> "Lifecycle":
@@ -93,7 +96,7 @@ class Lifecycle:
         return cls(
             target=story.target, state=story.state, reason=story.reason, step=story.step,
             next_check_at=maybe_moment(story.next_check_at), progress=progress, log=[_attempt(a) for a in story.log],
-            why=[Decision.of(decided, story.policy) for decided in story.why],
+            why=[Decision.of(decided, story.declared) for decided in story.why],
         )  # fmt: skip
 
 

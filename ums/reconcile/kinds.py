@@ -133,6 +133,7 @@ KINDS = (
             rules_channel.one_default_address,
             rules_channel.caps_remembered,
         ),
+        decides=(("frequencyCaps",),),
         generated=("masterSecret",),
     ),
     Kind(

@@ -10,6 +10,8 @@ from ums.messaging.after.recall import recall
 from ums.messaging.after.take_back import take_back
 from ums.messaging.expanding.look import look
 from ums.messaging.reading.history import Loss
+from ums.messaging.reading.lifecycle import lifecycle
+from ums.models import Message
 from ums.reconcile import reconcile
 from ums.vocabulary import Priority, State
 
@@ -75,6 +77,22 @@ async def test_who_had_enough_is_lost_and_counted_and_the_others_are_not(shop: S
     assert await shop.states(message) == {"ann": LOST, "bob": SENT}
     numbers = await shop.numbers(message)
     assert (numbers.users.planned, numbers.users.effective, numbers.losses) == (2, 1, [CAPPED])
+
+
+async def test_who_was_left_out_is_told_why_and_by_which_line(shop: Shop, more_declared: str) -> None:
+    await knows(shop, "ann")
+    await sent(shop)
+    await sent(shop)
+    message = await shop.sends(EVERYBODY, "news")
+    await shop.works()
+
+    (story,) = await lifecycle(await Message.get(id=message.id), "ann", shop.time())
+
+    (decided,) = story.why
+    assert story.declared is not None
+    line = 1 + more_declared.splitlines().index("  - {most: 2, within: 24h}")
+    assert story.declared.told(decided.path) == f"config/more.yaml:{line}"
+    assert decided.words == "nothing was sent: had as many messages as Channel news allows"
 
 
 async def test_whichever_way_they_are_meant(shop: Shop) -> None:

@@ -9,10 +9,12 @@ from ums.messaging.policy import Condition, Step, Verdict
 from ums.messaging.reading.lifecycle import lifecycle
 from ums.messaging.reading.reasons import reasoned
 from ums.models import Message
+from ums.reconcile import reconcile
 from ums.vocabulary import State
 
 D, C = State.DELIVERED, State.CLICKED
 NOT_DELIVERED, NOT_CLICKED = Condition(D, "app", 5 * MINUTE), Condition(C, "app", 10 * MINUTE)
+BLACKLIST = "apiVersion: ums/v1\nkind: Blacklist\nchannel: shop\nname: opted-out\nmembers: [ann]\n"
 TIMES = ("planned_at", "submitted_at", "delivered_at", "clicked_at", "failed_at")
 
 
@@ -157,5 +159,22 @@ async def test_the_lifecycle_of_a_message_tells_why(shop: Shop) -> None:
         [(2, False, MINUTE, "step 2 (sms) does not go out: app was delivered within 5m")],
         [(2, True, 5 * MINUTE, f"step 2 (sms) goes out: {SILENT}")],
         [(2, True, 0, "step 2 (sms) goes out: nothing went to app, so it cannot be delivered")],
-        [],
+        [(1, False, 0, "nothing was sent: there was no address on any of its DeliveryChannels")],
     ]
+
+
+async def test_whoever_was_left_out_is_told_by_what(shop: Shop) -> None:
+    (shop.engine.settings.config / "list.yaml").write_text(BLACKLIST)
+    await reconcile(shop.engine.settings, write=True)
+    shop.engine.snapshots.look_again()
+    await shop.knows(person("ann", app=["rid-ann"]))
+    users = {"users": {"userIds": ["ann", "ghost"]}}
+    message = await shop.sends(users, blacklist="opted-out")
+    await shop.works()
+
+    stories = [(await lifecycle(await Message.get(id=message.id), name, shop.time()))[0] for name in ("ann", "ghost")]
+
+    assert [one.why[0].words for one in stories] == [
+        "nothing was sent: is a member of Blacklist opted-out", "nothing was sent: nobody had this userId",
+    ]  # fmt: skip
+    assert [one.declared and one.declared.told() for one in stories] == ["config/list.yaml:1", None]

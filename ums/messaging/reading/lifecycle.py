@@ -7,10 +7,11 @@ from typing import Any
 from ums.database import connection, fetch, rows
 from ums.declarations import place
 from ums.messaging.policy import steps
-from ums.messaging.reading.reasons import Reasoned, reasoned
+from ums.messaging.reading.left_out import left_out
+from ums.messaging.reading.reasons import Reasoned, lost, reasoned
 from ums.models import Message
 from ums.places import Place
-from ums.vocabulary import State
+from ums.vocabulary import Reason, State
 
 AttemptRow = dict[str, Any]
 """A row of `Attempt` with its batch's `request_key`."""
@@ -40,17 +41,16 @@ class Story:
     progress: list[Event]
     log: list[AttemptRow]
     why: list[Reasoned]
-    """Every decision of the policy about this target, in words; none about one that was lost."""
-    policy: Place
-    """Where the message's SendPolicy was declared, as of the revision that the message is pinned to."""
+    """Every decision of the policy about this target, in words; of one that was lost, why nothing was sent."""
+    declared: Place | None
+    """Where that was declared which decided, mostly the SendPolicy, as of the revision of the message."""
 
 
 async def lifecycle(message: Message, target: str, now: int) -> list[Story]:
     """The stories of `target` (a userId or a direct address) under a message; empty when it was no target of it."""
     low, high = message.id << 32, (message.id + 1) << 32
     found = await fetch(connection(), _RECIPIENTS, target, low, high)
-    policy = await place("SendPolicy", f"{message.channel}/{message.policy}", message.revision)
-    return [await _story(message, row, policy, now) for row in found]
+    return [await _story(message, row, now) for row in found]
 
 
 # By way of the person or of the address, so that one target among a million is found by an index.
@@ -62,7 +62,7 @@ UNION SELECT * FROM recipient WHERE id > $2 AND id < $3 AND target = $1 AND user
 ORDER BY id"""
 
 
-async def _story(message: Message, row: dict[str, Any], policy: Place, now: int) -> Story:
+async def _story(message: Message, row: dict[str, Any], now: int) -> Story:
     deliveries = await fetch(connection(), _DELIVERIES, row["id"])
     attempts = await fetch(connection(), _ATTEMPTS, message.id, rows([d["id"]] for d in deliveries))
     progress = [Event(message.created_at, "accepted"), *(e for d in deliveries for e in _events(d))]
@@ -72,9 +72,14 @@ async def _story(message: Message, row: dict[str, Any], policy: Place, now: int)
         progress += await _recall(message.id, message.recalled_at, deliveries)
     progress.sort(key=lambda event: event.at)
     state, looks = State(row["state"]), row["next_check_at"] if message.recalled_at is None else None
-    lost = state is State.LOST
-    why = [] if lost else reasoned(steps(message.steps), row["step"], deliveries, message.send_at, now)
-    return Story(row["target"], state, row["reason"], row["step"], looks, progress, attempts, why, policy)
+    if state is State.LOST:
+        out = left_out(message, Reason(row["reason"]))
+        why, key = [lost(message.send_at, out.words, out.path)], (out.kind, out.name)
+    else:
+        why = reasoned(steps(message.steps), row["step"], deliveries, message.send_at, now)
+        key = "SendPolicy", f"{message.channel}/{message.policy}"
+    declared = await place(*key, message.revision) if why and key[0] else None
+    return Story(row["target"], state, row["reason"], row["step"], looks, progress, attempts, why, declared)
 
 
 async def _recall(message_id: int, at: int, deliveries: Sequence[dict[str, Any]]) -> list[Event]:

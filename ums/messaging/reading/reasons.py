@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.durations import spelled
-from ums.messaging.policy import FAILED, Because, Judged, Look, Seen, Step, Verdict, judge
+from ums.messaging.policy import FAILED, Because, Decision, Judged, Look, Seen, Step, Verdict, judge
 from ums.vocabulary import State
 
 Row = Mapping[str, Any]
@@ -17,14 +17,14 @@ class Reasoned:
     """What was decided about one step for one recipient."""
 
     step: int
-    """From 1, as people count: the first one is never decided about."""
+    """From 1, as people count; the first one only of somebody whom nothing reached."""
     taken: bool
     at: int
     """When it went out; or when it was certain that it does not; or, while it waits, now."""
     judged: Judged
     words: str
     path: str
-    """Where in the policy stands what decided, as a JSON path: the condition, if it was one; else the step."""
+    """Where in what was declared stands what decided, as a JSON path: the condition, if it was one; else the step."""
 
 
 def reasoned(policy: Sequence[Step], reached: int, rows: Sequence[Row], sent_at: int, now: int) -> list[Reasoned]:
@@ -38,6 +38,11 @@ def reasoned(policy: Sequence[Step], reached: int, rows: Sequence[Row], sent_at:
         said = words(step, number + 1, judged, taken=taken)
         found.append(Reasoned(number + 1, taken, at, judged, said, _path(step, number, judged)))
     return found
+
+
+def lost(at: int, words: str, path: str) -> Reasoned:
+    """That somebody was left out of the message as a whole."""
+    return Reasoned(1, False, at, Judged(Decision(Verdict.ENDED), Because.CONDITIONS), words, path)
 
 
 def seen_at(rows: Sequence[Row], at: int) -> list[Seen]:
