@@ -9,7 +9,7 @@ from tests.api.test_sending import CONTENT, SEND, TO_ANN
 from tests.members.declared import LOGINS, MEMBERS
 from ums.api.guard import NEEDS
 from ums.api.schema import schema
-from ums.database import connection, fetch
+from ums.database import connection, execute, fetch
 from ums.members.tokens import DAY
 
 ME = "{ me { login admin channels { channel roles } } }"
@@ -178,6 +178,25 @@ async def test_tokens_of_others_are_an_admins(api: Api) -> None:
 
 async def test_a_key_is_no_member(api: Api) -> None:
     assert _code(await api.answers(ME)) == "FORBIDDEN"
+
+
+async def test_a_websocket_lasts_no_longer_than_its_token(api: Api) -> None:
+    lin = await api.token("lin")
+    payload = {"authorization": f"Bearer {lin}", "channel": "shop"}
+    async with api.session.ws_connect(f"{api.url}/graphql", protocols=["graphql-transport-ws"]) as socket:
+        await socket.send_json({"type": "connection_init", "payload": payload})
+        assert await socket.receive_json() == {"type": "connection_ack"}
+        await socket.send_json({"type": "subscribe", "id": "1", "payload": {"query": MESSAGES}})
+        assert (await socket.receive_json())["payload"] == {"data": {"messages": {"edges": []}}}
+        assert (await socket.receive_json())["type"] == "complete"
+
+        await execute(connection(), "DELETE FROM member_token")
+        await socket.send_json({"type": "subscribe", "id": "2", "payload": {"query": MESSAGES}})
+        assert (await socket.receive_json())["payload"]["errors"][0]["extensions"] == {"code": "UNAUTHORIZED"}
+        await socket.receive_json()
+        follow = 'subscription { messageProgress(id: "1") { state } }'
+        await socket.send_json({"type": "subscribe", "id": "3", "payload": {"query": follow}})
+        assert "no credentials any more" in str(await socket.receive_json())
 
 
 def test_every_entry_of_the_table_is_a_field() -> None:

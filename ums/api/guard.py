@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import isawaitable
 from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
@@ -90,8 +91,16 @@ def guard(schema: GraphQLSchema) -> None:
 
 def _guarded(resolve: Resolver, right: Right) -> Resolver:
     def ask_first(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
+        if info.context.lasting:
+            return ask_again(source, info, **arguments)
         require(info.context.caller, right)
         return resolve(source, info, **arguments)
+
+    async def ask_again(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
+        await info.context.admit_again()
+        require(info.context.caller, right)
+        answer = resolve(source, info, **arguments)
+        return await answer if isawaitable(answer) else answer
 
     return ask_first
 

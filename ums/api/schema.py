@@ -206,7 +206,7 @@ class Endpoint(GraphQL[Context, None]):
                 channel=str(said.get("channel", "")),
             )
             try:
-                context.admitted = await authenticate(self.engine, given)
+                context.admitted, context.credentials = await authenticate(self.engine, given), given
             except _REFUSALS as error:
                 raise ConnectionRejectionError from error
         return await super().on_ws_connect(context)
@@ -215,9 +215,10 @@ class Endpoint(GraphQL[Context, None]):
         # What lives longer than one request must not remember numbers.
         loader = DataLoader(load_fn=_load_numbers, cache=request.scope["type"] == "http")
         given = Credentials.of(request.headers)
-        if isinstance(request, Request):
+        lasting = isinstance(request, WebSocket)
+        if not lasting:
             request.scope["parsed"] = request
-        return Context(self.engine, request.scope.get("caller"), loader, self.following, given)
+        return Context(self.engine, request.scope.get("caller"), loader, self.following, given, lasting)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)

@@ -13,8 +13,8 @@ from strawberry import types as strawberry_types
 from strawberry.dataloader import DataLoader
 
 from ums import errors
-from ums.api.caller import Caller, Credentials
-from ums.errors import CallerForbidden
+from ums.api.caller import Caller, Credentials, authenticate
+from ums.errors import CallerForbidden, SecretMissing, Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers
 from ums.messaging.reading.progress import Following
@@ -40,9 +40,18 @@ class Context:
     numbers: DataLoader[int, Numbers]
     following: Following
     credentials: Credentials
-    """Of the request, or of the handshake of a websocket."""
+    """Of the request, or of a websocket's handshake and first message."""
+    lasting: bool = False
+    """A websocket, which may live longer than what it was opened with."""
     connection_params: Mapping[str, Any] = field(default_factory=dict)
     """What the first message of a websocket brought."""
+
+    async def admit_again(self) -> None:
+        """Who calls, as of now; raises GraphQLError when that is nobody any more."""
+        try:
+            self.admitted = await authenticate(self.engine, self.credentials)
+        except (Unauthorized, CallerForbidden, SecretMissing) as error:
+            raise GraphQLError("no credentials any more", extensions={"code": "UNAUTHORIZED"}) from error
 
     @property
     def caller(self) -> Caller:
