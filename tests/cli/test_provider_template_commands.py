@@ -108,7 +108,8 @@ def test_what_is_gone_is_forgotten(ums: Terminal, stand_ins: None) -> None:
 
 def test_what_could_not_be_asked_is_said(ums: Terminal) -> None:
     declare(ums)
-    ums.run("apply")
+    _, out, _ = ums.run("apply")
+    assert "ProviderTemplate/shop/hello: template at the provider pending: secret_missing: DeliveryChannel sms" in out
 
     code, out, _ = ums.run("provider-templates", "sync")
 

@@ -118,5 +118,10 @@ def drift(how: Chosen = Format.TEXT) -> None:
 
 
 def said(made: reconcile.Plan, how: Format) -> None:
-    if not made.is_empty and how is not Format.JSON:
-        print(f"revision {made.revision} applied")
+    if made.is_empty or how is Format.JSON:
+        return
+    print(f"revision {made.revision} applied")
+    for effect in asyncio.run(reconcile.revision(installation(), made.revision)).effects:
+        if effect.status != "done":
+            line = f"{effect.kind}/{effect.name}: {effect.what} {effect.status}: {effect.last_error}"
+            print(annotated("warning", line) if how is Format.GITHUB else line)

@@ -20,7 +20,7 @@ from ums.providers import providers
 from ums.providers.contract import Provider
 from ums.providers.keeper import Kept, ObjectId
 from ums.reconcile.change import Change
-from ums.reconcile.effects import EFFECTS, Caused, EffectStuck
+from ums.reconcile.effects import EFFECTS, Caused, EffectStuck, EffectWaits
 from ums.settings import Settings
 from ums.vocabulary import Clock, Review
 
@@ -172,7 +172,7 @@ async def _edit(provider: Provider, found: Kept, body: Body, clock: Clock) -> No
         await provider.edit(found.object, body)
         await _write(provider, *_fresh(*found.object, body), clock)
     elif found.review is Review.IN_REVIEW:
-        raise UmsError(f"{found.object.id} is in review with other words, and only what was rejected can be edited")
+        raise EffectWaits(f"{found.object.id} is in review with other words, and only what was rejected can be edited")
     else:
         raise EffectStuck(
             f"{found.object.id} is approved with other words, and only what was rejected can be edited; declare "

@@ -21,12 +21,18 @@ log = structlog.get_logger()
 PENDING, DONE, FAILED = "pending", "done", "failed"
 MOST_ATTEMPTS = 12
 """Then it has failed, and somebody has to look: with the pauses below that is most of a day."""
+WAITING = 5 * 60_000
+"""ms between two looks at an effect that waits for something."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 5_000, 2 * 3_600_000
 _LEASE = 60_000  # ms that another process leaves an effect alone that somebody is doing
 
 
 class EffectStuck(UmsError):
     """The operator must act: trying again is of no use, and the message says what is."""
+
+
+class EffectWaits(UmsError):
+    """Nobody must act: it is done when something else is over, however long that takes."""
 
 
 Do = Callable[[Settings, Clock, str, Body | None], Awaitable[None]]
@@ -83,6 +89,8 @@ async def _perform(settings: Settings, effect: Effect, clock: Clock) -> None:
     attempts = effect.attempts + 1
     try:
         await EFFECTS[effect.what].do(settings, clock, effect.name, written.body)
+    except EffectWaits as waits:
+        await _failed(effect, effect.attempts, str(waits), clock() + WAITING)
     except (UmsError, OSError) as error:
         over = attempts >= MOST_ATTEMPTS or isinstance(error, EffectStuck)
         await _failed(effect, attempts, str(error), None if over else clock() + _pause(attempts))
