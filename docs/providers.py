@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterator, Sequence
 
+from ums.doors.receipts import DOORS
 from ums.platforms import PLATFORMS, Platform
 from ums.providers import providers
 from ums.providers.contract import Provider
 from ums.vocabulary import Proof, State
-from ums.web import DOORS
 
 INTRODUCTION = """# What each platform can do
 

@@ -66,7 +66,7 @@ def test_the_check_of_a_callbacks_signature_works_as_it_stands() -> None:
 
 
 def test_the_dashboard_and_the_page_on_operating_name_figures_that_there_are() -> None:
-    made = "".join((DOCS.parent / "ums" / "api" / file).read_text() for file in ("metrics.py", "traffic_metrics.py"))
+    made = "".join((DOCS.parent / "ums" / "doors" / file).read_text() for file in ("metrics.py", "traffic_metrics.py"))
     known = set(re.findall(r'"(ums_[a-z_]+)"', made))
     known |= {f"ums_targets_{reached}" for reached in ("accepted", "submitted", "delivered", "clicked")}
 

@@ -7,6 +7,7 @@ import html
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from ums.messaging.delivering import unsubscribing
 from ums.messaging.delivering.links import LinkInvalid
@@ -39,3 +40,6 @@ async def unsubscribe(request: Request) -> HTMLResponse:
 
 def _page(title: str, body: str, status: int) -> HTMLResponse:
     return HTMLResponse(PAGE.format(title=html.escape(title), body=body), status, HEADERS)
+
+
+ROUTES = (Route("/u/{token}", unsubscribe, methods=["GET", "POST"]),)

@@ -45,8 +45,8 @@ async def declares(api: Api) -> None:
 
 
 async def test_the_sample_has_all_columns_in_both_formats(api: Api, tmp_path: Path) -> None:
-    _, of_csv = await gets(api, "/people/sample.csv", SHOP)
-    _, of_xlsx = await gets(api, "/people/sample.xlsx", SHOP)
+    _, of_csv = await gets(api, "/v1/people/sample.csv", SHOP)
+    _, of_xlsx = await gets(api, "/v1/people/sample.xlsx", SHOP)
     (tmp_path / "sample.xlsx").write_bytes(of_xlsx)
 
     with CalamineWorkbook.from_path(tmp_path / "sample.xlsx") as book:
@@ -57,7 +57,7 @@ async def test_each_caller_takes_away_what_it_sees(api: Api) -> None:
     phones = [{"type": "SMS", "bind": bind, "values": [f"1380000000{n}"]} for n, bind in enumerate(("all", "shop"))]
     await api.asks(UPSERT, users=[{"userId": "ann", "set": {"addresses": phones}}], user=PEOPLE[0], password=PEOPLE[1])
 
-    seen = {key[0]: rows((await gets(api, "/people/export.csv", key))[1])[1:] for key in (PEOPLE, SHOP, OPS)}
+    seen = {key[0]: rows((await gets(api, "/v1/people/export.csv", key))[1])[1:] for key in (PEOPLE, SHOP, OPS)}
 
     binds = {name: [row[1] for row in found] for name, found in seen.items()}
     assert binds == {"people": ["all", "shop"], "shop": ["all", "shop"], "ops": ["all"]}
@@ -71,8 +71,8 @@ async def test_lists_come_from_a_file_and_go_into_one(api: Api) -> None:
     pilot = (await api.uploads(IMPORT_SEGMENT, b"kim\n", segment="pilot"))["importSegmentMembers"]
 
     assert (first["changed"], again["changed"], pilot["changed"]) == (2, 1, 1)
-    assert rows((await gets(api, "/people/blacklist/quiet.csv", SHOP))[1]) == [["userId"], ["ann"], ["bob"], ["eve"]]
-    assert rows((await gets(api, "/people/segment/pilot.csv", SHOP))[1]) == [["userId"], ["kim"]]
+    assert rows((await gets(api, "/v1/people/blacklist/quiet.csv", SHOP))[1]) == [["userId"], ["ann"], ["bob"], ["eve"]]
+    assert rows((await gets(api, "/v1/people/segment/pilot.csv", SHOP))[1]) == [["userId"], ["kim"]]
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,19 @@ async def test_a_bad_file_changes_nothing(api: Api, query: str, content: bytes, 
     [problem] = payload["problems"]
     assert payload["changed"] == 0
     assert f"{problem['code']}: {problem['message']}".startswith(said)
-    assert rows((await gets(api, "/people/blacklist/quiet.csv", SHOP))[1]) == [["userId"]]
+    assert rows((await gets(api, "/v1/people/blacklist/quiet.csv", SHOP))[1]) == [["userId"]]
 
 
 @pytest.mark.parametrize(
     ("path", "key", "status"),
     [
-        ("/people/export.pdf", SHOP, 404),
-        ("/people/blacklist/never.csv", SHOP, 404),
-        ("/people/nonsense/quiet.csv", SHOP, 404),
-        ("/people/blacklist/quiet.csv", OPS, 404),
-        ("/people/blacklist/quiet.csv", PEOPLE, 403),
-        ("/people/export.csv", ("shop", "wrong"), 401),
-        ("/people/sample.csv", ("nobody", ""), 401),
+        ("/v1/people/export.pdf", SHOP, 404),
+        ("/v1/people/blacklist/never.csv", SHOP, 404),
+        ("/v1/people/nonsense/quiet.csv", SHOP, 404),
+        ("/v1/people/blacklist/quiet.csv", OPS, 404),
+        ("/v1/people/blacklist/quiet.csv", PEOPLE, 403),
+        ("/v1/people/export.csv", ("shop", "wrong"), 401),
+        ("/v1/people/sample.csv", ("nobody", ""), 401),
     ],
 )
 async def test_nobody_gets_what_is_not_his(api: Api, path: str, key: tuple[str, str], status: int) -> None:

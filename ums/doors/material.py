@@ -10,8 +10,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from ums.api.caller import Credentials, authenticate
+from ums.doors.admission import admitted
 from ums.errors import CallerForbidden, SecretMissing, Unauthorized
 from ums.members.rights import Right
 from ums.messaging import materials
@@ -44,7 +45,7 @@ async def upload(request: Request) -> Response:
 
 
 async def _stored(engine: Engine, request: Request) -> str:
-    channel = await _channel(engine, request)
+    channel = await _channel(request)
     most = engine.settings.attachment_bytes
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise _Refused(400, ILLEGAL_PARAMETER, "send multipart/form-data with type, file and time_to_live")
@@ -66,11 +67,10 @@ async def _stored(engine: Engine, request: Request) -> str:
         await form.close()
 
 
-async def _channel(engine: Engine, request: Request) -> str:
+async def _channel(request: Request) -> str:
     """The name of the one that calls."""
     try:
-        caller = await authenticate(engine, Credentials.of(request.headers))
-        caller.require(Right.SEND)
+        caller = await admitted(request, Right.SEND)
         return str(caller.for_channel()["name"])
     except CallerForbidden as error:
         raise _Refused(403, AUTHENTICATION_FAILED, str(error)) from error
@@ -118,3 +118,6 @@ def _shown(value: object) -> str:
 async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
     while part := await file.read(materials.PART):
         yield part
+
+
+ROUTES = (Route("/v1/material", upload, methods=["POST"]),)

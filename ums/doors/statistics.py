@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from ums.api.caller import Credentials, authenticate
 from ums.api.refusals import refusal, refused
-from ums.errors import CallerForbidden, SecretMissing, Unauthorized
+from ums.doors.admission import NOT_ADMITTED, admitted
 from ums.members.rights import Right
 from ums.messaging.calendar import DAY, HOUR, day_start
 from ums.messaging.engine import Engine
@@ -26,12 +26,11 @@ async def messages_sheet(request: Request) -> Response:
     """`?from=` and `&before=`, dates or times of the Channel's time zone; `&by=day` or `hour`."""
     engine: Engine = request.app.state.engine
     try:
-        caller = await authenticate(engine, Credentials.of(request.headers))
-        caller.require(Right.READ)
+        caller = await admitted(request, Right.READ)
         channel, kind = caller.for_channel(), _kind(request.path_params["kind"])
         zone = statistics.zone_of(channel)
         begin, before, by = _asked(request.query_params, zone, engine.clock())
-    except (CallerForbidden, Unauthorized, SecretMissing) as error:
+    except NOT_ADMITTED as error:
         return refused(error)
     except ValueError as error:
         return refusal(400, "INVALID", str(error))
@@ -67,3 +66,6 @@ def _moment(name: str, text: str, zone: ZoneInfo) -> int:
     except ValueError as error:
         raise ValueError(f"{name}: found {text[:40]!r}, expected a date or a time, as in 2027-01-15") from error
     return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
+
+
+ROUTES = (Route("/v1/statistics/messages.{kind}", messages_sheet),)

@@ -1,4 +1,4 @@
-"""`GET /people/...`: spreadsheets to take away. The sample, the people whom the caller sees, and who is in a list."""
+"""`GET /v1/people/...`: spreadsheets to take away: the sample, the people whom the caller sees, who is in a list."""
 
 import shutil
 import tempfile
@@ -8,10 +8,12 @@ from pathlib import Path
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.routing import Route
 
-from ums.api.caller import Caller, Credentials, authenticate
+from ums.api.caller import Caller
 from ums.api.refusals import refusal, refused
-from ums.errors import CallerForbidden, SecretMissing, UmsError, Unauthorized
+from ums.doors.admission import NOT_ADMITTED, admitted
+from ums.errors import UmsError
 from ums.members.rights import Right
 from ums.messaging.engine import Engine
 from ums.people import exports, lists
@@ -24,20 +26,18 @@ Make = Callable[[Engine, Caller, Path], Awaitable[object]]
 
 
 async def sample(request: Request) -> Response:
-    """`/people/sample.csv` or `.xlsx`: all columns, and a few rows as they should be."""
+    """`/v1/people/sample.csv` or `.xlsx`: all columns, and a few rows as they should be."""
 
-    async def make(engine: Engine, caller: Caller, file: Path) -> None:
-        caller.require(Right.READ_PEOPLE)
+    async def make(engine: Engine, _: Caller, file: Path) -> None:
         exports.sample(file, exports.codes(await engine.snapshots.newest()))
 
     return await _made(request, "sample", make)
 
 
 async def people(request: Request) -> Response:
-    """`/people/export.csv` or `.xlsx`: everybody, with what the caller sees of each."""
+    """`/v1/people/export.csv` or `.xlsx`: everybody, with what the caller sees of each."""
 
     async def make(engine: Engine, caller: Caller, file: Path) -> None:
-        caller.require(Right.READ_PEOPLE)
         caller.require(Right.SEE_ADDRESSES)
         snapshot = await engine.snapshots.newest()
         view = View.of(snapshot, caller.channel) if caller.channel else View.of_all(snapshot)
@@ -47,11 +47,10 @@ async def people(request: Request) -> Response:
 
 
 async def members(request: Request) -> Response:
-    """`/people/<Blacklist, Whitelist or Segment>/<name>.csv` or `.xlsx`: the userIds in a list of the Channel."""
+    """`/v1/people/<Blacklist, Whitelist or Segment>/<name>.csv` or `.xlsx`: the userIds in a list of the Channel."""
     kind, name = request.path_params["kind"].capitalize(), request.path_params["name"]
 
     async def make(engine: Engine, caller: Caller, file: Path) -> None:
-        caller.require(Right.READ_PEOPLE)
         key = (kind, f"{caller.for_channel()['name']}/{name}")
         if kind not in lists.KINDS or key[1] not in (await engine.snapshots.newest()).all(kind):
             raise _NotThere(f"there is no {kind} {name!r}")
@@ -70,12 +69,12 @@ async def _made(request: Request, name: str, make: Make) -> Response:
     folder = Path(tempfile.mkdtemp(prefix="ums-sheet-"))
     gone = BackgroundTask(shutil.rmtree, folder)
     try:
-        caller = await authenticate(engine, Credentials.of(request.headers))
+        caller = await admitted(request, Right.READ_PEOPLE)
         if (ending := request.path_params["format"]) not in FORMATS:
             raise _NotThere(f"found .{ending}, expected .csv or .xlsx")
         file = folder / f"sheet.{ending}"
         await make(engine, caller, file)
-    except (Unauthorized, CallerForbidden, SecretMissing) as error:
+    except NOT_ADMITTED as error:
         answer: Response = refused(error)
     except exports.ExportRefused as error:
         answer = refusal(400, "TOO_LONG", str(error))
@@ -85,3 +84,10 @@ async def _made(request: Request, name: str, make: Make) -> Response:
         answer = FileResponse(file, filename=f"{name}.{ending}", headers={"cache-control": "no-store"})
     answer.background = gone
     return answer
+
+
+ROUTES = (
+    Route("/v1/people/sample.{format}", sample),
+    Route("/v1/people/export.{format}", people),
+    Route("/v1/people/{kind}/{name}.{format}", members),
+)

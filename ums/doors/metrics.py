@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
 from prometheus_client.registry import Collector
 
-from ums.api.traffic_metrics import traffic
 from ums.audit import lists
+from ums.doors.traffic_metrics import traffic
 from ums.messaging.engine import Engine
 from ums.messaging.reading.standing import Standing, standings
 from ums.models import WatchStatus

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from ums.api.caller import Credentials, check_origin, session_cookie
 from ums.errors import CallerForbidden, SecretMissing, UmsError
@@ -125,3 +126,10 @@ def _failed(error: UmsError) -> Response:
     if isinstance(error, SignInRefused):
         return PlainTextResponse(f"not signed in: {error}", 403)
     return PlainTextResponse("not signed in: the OpenID provider does not answer as it should; the log says why", 502)
+
+
+ROUTES = (
+    Route("/login", login),
+    Route("/login/callback", callback),
+    Route("/logout", logout, methods=["POST"]),
+)

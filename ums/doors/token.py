@@ -6,8 +6,9 @@ https://docs.jiguang.cn/jums/server/rest_api_jums_token
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from ums.api.caller import Credentials, authenticate
+from ums.doors.admission import admitted
 from ums.errors import CallerForbidden, CallerRefused, ProviderBusy, ProviderRefused, SecretMissing, Unauthorized
 from ums.members.rights import Right
 from ums.messaging.engine import Engine
@@ -25,8 +26,7 @@ async def token(request: Request) -> JSONResponse:
     engine: Engine = request.app.state.engine
     kind, code = request.query_params.get("type", ""), request.query_params.get("deliveryChannel", "")
     try:
-        caller = await authenticate(engine, Credentials.of(request.headers))
-        caller.require(Right.BORROW_TOKENS)
+        caller = await admitted(request, Right.BORROW_TOKENS)
         lent = await lend(engine, caller.for_channel(), kind, code)
     except CallerForbidden as error:
         return _failure(403, UNAUTHORIZED, str(error))
@@ -48,3 +48,6 @@ async def token(request: Request) -> JSONResponse:
 def _failure(status: int, code: int, message: str) -> JSONResponse:
     headers = {"www-authenticate": 'Basic realm="UMS"'} if status == 401 else {}
     return JSONResponse({"code": code, "message": message}, status, headers)
+
+
+ROUTES = (Route("/v1/token", token),)

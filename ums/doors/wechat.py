@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ums.doors.receipts import read
 from ums.errors import CallerRefused, ProviderBusy, ProviderRefused, SecretMissing, Unauthorized
 from ums.messaging import authorize
 from ums.messaging.engine import Engine
@@ -91,12 +92,9 @@ ROUTES = [
 
 
 async def _heard(request: Request, heed: Callable[[Engine, Report], Awaitable[Reply]]) -> Response:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            return PlainTextResponse(f"more than {MOST_BYTES} bytes", 413)
-    report = Report(request.method, dict(request.query_params), dict(request.headers), bytes(body))
+    report = await read(request, MOST_BYTES)
+    if report is None:
+        return PlainTextResponse(f"more than {MOST_BYTES} bytes", 413)
     try:
         reply = await heed(request.app.state.engine, report)
     except Unauthorized as error:

@@ -1,0 +1,3 @@
+"""The doors stand in the same application as GraphQL."""
+
+from tests.api.conftest import api as api
