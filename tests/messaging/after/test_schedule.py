@@ -11,8 +11,10 @@ from tests.shop import APP, Time, open_shop, person
 from ums.messaging.delivering.drain import drain, sweep
 from ums.messaging.engine import Engine, running
 from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.recurring import Wish, create
 from ums.messaging.sending.send import send
 from ums.messaging.worker import serve
+from ums.models import RecurringMessage
 from ums.people.users import Scope, upsert
 from ums.reconcile import reconcile
 from ums.sandbox import Sandbox, sandbox
@@ -66,6 +68,27 @@ async def test_an_idle_worker_fires_within_a_second(stand_ins: tuple[Settings, S
         await asyncio.sleep(1)  # it is idle
         due = system_clock() + 1500
         await scheduled(engine, [due])
+        while not providers.record("jpush").addresses:
+            await asyncio.sleep(0.01)
+            assert system_clock() < due + 1000
+        took = system_clock() - due
+        engine.stopping.set()
+        await working
+
+    assert 0 <= took <= 1000
+
+
+async def test_an_idle_worker_sends_what_recurs_within_a_second(stand_ins: tuple[Settings, Sandbox]) -> None:
+    settings, providers = stand_ins
+    async with running(settings, system_clock) as engine:
+        await upsert([person("ann", app=["rid-ann"])], Scope(frozenset({"shop"}), frozenset({"app"})), engine.clock())
+        channel = (await engine.snapshots.newest()).channel("shop")
+        assert channel is not None
+        made = await create(engine, channel, Wish(SendRequest({"broadcast": True}, {"app": APP}), "0 0 * * *"))
+        working = asyncio.create_task(serve(engine))
+        await asyncio.sleep(1)  # it is idle
+        due = system_clock() + 1500
+        await RecurringMessage.filter(id=made.id).update(next_at=due)
         while not providers.record("jpush").addresses:
             await asyncio.sleep(0.01)
             assert system_clock() < due + 1000
