@@ -15,7 +15,7 @@ from ums.web import application
 OPEN = {
     "/graphql", "/login", "/login/callback", "/logout", "/v1/{door}/callback", "/v1/{door}/callback/{code}",
     "/v1/wechat/events", "/v1/wechat/{appid}/callback", "/v1/wechat/authorize/{token}",
-    "/v1/wechat/authorized/{token}", "/c/{token}", "/u/{token}", "/healthz", "/readyz", "/metrics",
+    "/v1/wechat/authorized/{token}", "/c/{token}", "/o/{token}.gif", "/u/{token}", "/healthz", "/readyz", "/metrics",
 }  # fmt: skip
 """Checked elsewhere, proved by signatures of their own, or for everybody."""
 
