@@ -132,6 +132,33 @@ class Reason(Enum):
     UNKNOWN = "unknown"
 
 
+class AppPlatform(Enum):
+    """What runs on the device that an app notification went to."""
+
+    ANDROID = "android"
+    IOS = "ios"
+    WEB = "web"
+    QUICKAPP = "quickapp"
+    HMOS = "hmos"
+
+
+class AppSender(Enum):
+    """Who brought an app notification to the device: JPush itself, or the channel of a vendor."""
+
+    JPUSH = "jpush"
+    HUAWEI = "huawei"
+    OPPO = "oppo"
+    VIVO = "vivo"
+    XIAOMI = "xiaomi"
+    MEIZU = "meizu"
+    FCM = "fcm"
+    APNS = "apns"
+    HONOR = "honor"
+    ASUS = "asus"
+    HMPNS = "hmpns"
+    """HarmonyOS."""
+
+
 class ObjectState(Enum):
     """Whether a template or a signature is still at its provider."""
 

@@ -3,7 +3,11 @@
 from tests.api.conftest import Api
 from tests.api.test_sending import CONTENT, SEND
 from ums.messaging.after.take_back import take_back
+from ums.messaging.delivering.receipts import apply
+from ums.models import Attempt
+from ums.providers.contract import Receipt, Via
 from ums.reconcile import reconcile
+from ums.vocabulary import AppPlatform, AppSender, State
 
 UPSERT = "mutation ($users: [UserInput!]!) { upsertUsers(users: $users) { written } }"
 
@@ -120,6 +124,33 @@ async def test_a_lifecycle_tells_operators_what_happened_and_engineers_what_was_
             {"number": 2, "targets": 2, "verdict": "answered", "worker": worker, "revision": 1},
         ],
     }
+
+
+async def test_a_lifecycle_tells_which_device_it_was_and_who_brought_it_there(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    message = await sent(api)
+    await api.works()
+    (attempt,) = await Attempt.all()
+    via = Via(AppPlatform.ANDROID, AppSender.XIAOMI)
+    told = Receipt(str(attempt.provider_id), "rid-ann", State.DELIVERED, api.engine.clock(), via=via)
+    await apply(api.engine, "app", [told])
+
+    found = await api.asks(
+        """query ($id: ID!) {
+          message(id: $id) { deliveries { edges { node { address appPlatform appSender } } } }
+          lifecycle(messageId: $id, target: "ann") { progress { what appPlatform appSender } } }""",
+        id=message,
+    )
+
+    xiaomi, unknown = {"appPlatform": "ANDROID", "appSender": "XIAOMI"}, {"appPlatform": None, "appSender": None}
+    assert [edge["node"] for edge in found["message"]["deliveries"]["edges"]] == [
+        {"address": "rid-ann", **xiaomi},
+        {"address": "rid-bob", **unknown},
+    ]
+    assert found["lifecycle"][0]["progress"] == [
+        *({"what": what, **unknown} for what in ("accepted", "planned", "submitted")),
+        {"what": "delivered", **xiaomi},
+    ]
 
 
 async def test_a_lifecycle_tells_why_the_policy_did_what_it_did(api: Api) -> None:

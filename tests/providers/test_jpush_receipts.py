@@ -6,14 +6,14 @@ import aiohttp
 import pytest
 
 from tests.providers.conftest import Doors
-from tests.providers.test_jpush import KEY, SECRET, provider, submission
+from tests.providers.test_jpush import ALERT, KEY, SECRET, provider, submission
 from ums.errors import CallerRefused, Unauthorized
-from ums.providers.contract import Receipt, Report
+from ums.providers.contract import Receipt, Report, Via
 from ums.providers.exchange import basic
 from ums.providers.jpush.public import Jpush
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
-from ums.vocabulary import Reason, State, system_clock
+from ums.vocabulary import AppPlatform, AppSender, Reason, State, system_clock
 
 RECORD = {"msg_id": "1828256757", "registration_id": "rid-a", "type": "delivered", "time": 1_700_000_000_123}
 
@@ -56,6 +56,27 @@ async def test_the_time_of_a_receipt_may_be_in_seconds_or_milliseconds(push: Jpu
     [receipt] = push.receipts(posted(RECORD | {"time": time}))
 
     assert receipt.at == 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("platform", "sender", "via"),
+    [
+        (0, 4, Via(AppPlatform.ANDROID, AppSender.XIAOMI)),
+        ("1", "8", Via(AppPlatform.IOS, AppSender.APNS)),
+        ("Android", "honor", Via(AppPlatform.ANDROID, AppSender.HONOR)),
+        ("android", "jg_android", Via(AppPlatform.ANDROID, AppSender.JPUSH)),
+        (4, None, Via(AppPlatform.HMOS, None)),
+        (9, 2, Via(None, AppSender.OPPO)),
+        (9, 7, None),
+        (True, [], None),
+    ],
+)
+async def test_a_receipt_says_what_device_it_is_and_who_brought_it_there(
+    push: Jpush, platform: object, sender: object, via: Via | None
+) -> None:
+    [receipt] = push.receipts(posted([RECORD | {"app_platform": platform, "app_sender": sender}]))
+
+    assert receipt.via == via
 
 
 @pytest.mark.parametrize("time", [None, "yesterday", True])
@@ -109,6 +130,18 @@ async def test_the_stand_ins_receipts_are_read(session: aiohttp.ClientSession, r
         ("rid-b", State.DELIVERED),
         ("rid-b", State.CLICKED),
     ]
+
+
+async def test_the_stand_ins_receipts_name_a_device_of_those_that_the_push_is_for(
+    session: aiohttp.ClientSession, running: Sandbox, doors: Doors
+) -> None:
+    push = provider(session, running.address)
+    running.play("jpush", Script.parse({"receipts": [{"delivered": 1}]}))
+
+    await push.send(submission({**ALERT, "platform": ["ios"]}))
+
+    receipts = push.receipts(await doors.report("/v1/app/callback"))
+    assert {receipt.via for receipt in receipts} == {Via(AppPlatform.IOS, AppSender.APNS)}
 
 
 async def test_the_door_answers_an_echo(push: Jpush) -> None:

@@ -9,7 +9,7 @@ from ums.messaging.policy import Verdict
 from ums.messaging.reading import lifecycle
 from ums.messaging.reading.reasons import Reasoned
 from ums.places import Place
-from ums.vocabulary import State
+from ums.vocabulary import AppPlatform, AppSender, State
 
 strawberry.enum(Verdict, name="PolicyVerdict", description="DUE: the step went out. ENDED: it never will.")
 
@@ -22,6 +22,10 @@ class Event:
     address: str
     step: int
     detail: str
+    app_platform: AppPlatform | None = strawberry.field(
+        description="Of what a device was told to have done, where the provider says which kind it is."
+    )
+    app_sender: AppSender | None = strawberry.field(description="Who brought it there, where the provider says so.")
 
 
 @strawberry.type(description="One call to a provider.")
@@ -89,7 +93,7 @@ class Lifecycle:
         progress = [
             Event(
                 at=moment(e.at), what=e.what, delivery_channel=e.delivery_channel, address=e.address, step=e.step,
-                detail=e.detail,
+                detail=e.detail, app_platform=e.app_platform, app_sender=e.app_sender,
             )
             for e in story.progress
         ]  # fmt: skip

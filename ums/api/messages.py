@@ -15,7 +15,7 @@ from ums.messaging.after.recall import RecallOutcome
 from ums.messaging.reading import history, lifecycle
 from ums.messaging.reading.history import AudienceKind
 from ums.messaging.reading.statistics import means
-from ums.vocabulary import ChannelType, MessageState, Priority, State
+from ums.vocabulary import AppPlatform, AppSender, ChannelType, MessageState, Priority, State
 
 
 @strawberry.type(description="How many came how far; each number contains those after it.")
@@ -97,6 +97,8 @@ class Delivery:
         description="When an e-mail was first shown, where its DeliveryChannel says `openDot`: a hint, not a count."
     )
     failed_at: datetime | None
+    app_platform: AppPlatform | None = strawberry.field(description="Of the device, once a receipt told it.")
+    app_sender: AppSender | None = strawberry.field(description="Who brought it there, once a receipt told it.")
     recall: RecallOutcome | None = strawberry.field(description="Null where there was no recall, or nothing to recall.")
 
     @classmethod
@@ -107,6 +109,8 @@ class Delivery:
             submitted_at=maybe_moment(row.submitted_at), delivered_at=maybe_moment(row.delivered_at),
             clicked_at=maybe_moment(row.clicked_at), opened_at=maybe_moment(row.opened_at),
             failed_at=maybe_moment(row.failed_at), recall=recall,
+            app_platform=AppPlatform(row.app_platform) if row.app_platform else None,
+            app_sender=AppSender(row.app_sender) if row.app_sender else None,
         )  # fmt: skip
 
 

@@ -20,12 +20,14 @@ from ums.messaging.reading.history import Numbers
 from ums.messaging.reading.progress import Following
 from ums.places import ROOT, Place
 from ums.snapshot import Body
-from ums.vocabulary import ChannelType, MessageState, Priority, State
+from ums.vocabulary import AppPlatform, AppSender, ChannelType, MessageState, Priority, State
 
 MOST = 1000
 
 strawberry.enum(Priority, description="Each has its own lane: a large LOW send never delays a HIGH one.")
 strawberry.enum(ChannelType, description="What kind of address.")
+strawberry.enum(AppPlatform, description="What runs on the device that an app notification went to.")
+strawberry.enum(AppSender, description="Who brought an app notification to the device: JPush, or a vendor's channel.")
 strawberry.enum(MessageState, description="Where a message as a whole stands.")
 strawberry.enum(State, name="DeliveryState", description="Where one target stands; it only ever moves on.")
 

@@ -15,6 +15,7 @@ from ums.database import execute, fetch, rows
 from ums.messaging import outbox, statements
 from ums.messaging.counts import Tally, moved
 from ums.messaging.policy import Step, steps
+from ums.providers.contract import Via
 from ums.vocabulary import Reason, State
 
 Policies = Mapping[int, Sequence[Step]]
@@ -38,6 +39,8 @@ class Entry(NamedTuple):
     """0: it speaks of one delivery only."""
     overrules: bool = False
     """UNDELIVERED, and that it was delivered was no more than a server's word: it counts even then."""
+    via: Via | None = None
+    """The way it took, of one delivery."""
 
     @property
     def fate(self) -> tuple[Any, ...]:
@@ -58,6 +61,12 @@ def words(said: str) -> str:
 
 def provider_id(said: str | None) -> str | None:
     return said[:120] if said is not None else None
+
+
+def way(via: Via | None) -> tuple[str | None, str | None]:
+    """As its columns have it."""
+    platform, sender = via or (None, None)
+    return platform.value if platform else None, sender.value if sender else None
 
 
 async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tally: Tally | None = None) -> None:
@@ -87,6 +96,8 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
         if told:
             await outbox.add_returns(tx, rows(_runs(overruling)), now)
         await _take_back(tx, rows(_runs(overruling)), policies, now, moving)
+    if ways := [(entry.id, *way(entry.via)) for entry in ordered if entry.via]:
+        await execute(tx, statements.NOTE_WAYS, rows(ways))
     if policies:
         await execute(tx, statements.NEXT_DUE, rows([n] for n in policies))
     if tally is None:

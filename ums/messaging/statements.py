@@ -323,3 +323,12 @@ FROM {RUNS} AS o WHERE delivery.id BETWEEN o.first_id AND o.last_id AND o.state 
 
 NOTE_OPENS = """
 UPDATE delivery SET opened_at = $2 WHERE opened_at IS NULL AND id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"""
+
+# What is known is not written again, nor lost to a receipt that says less.
+NOTE_WAYS = """
+UPDATE delivery SET app_platform = coalesce(delivery.app_platform, given.app_platform),
+    app_sender = coalesce(delivery.app_sender, given.app_sender)
+FROM (SELECT id, max(app_platform) AS app_platform, max(app_sender) AS app_sender
+      FROM ROWS($1: id bigint, app_platform text, app_sender text) AS told GROUP BY id) AS given
+WHERE delivery.id = given.id AND (delivery.app_platform IS NULL AND given.app_platform IS NOT NULL
+    OR delivery.app_sender IS NULL AND given.app_sender IS NOT NULL)"""

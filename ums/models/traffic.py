@@ -130,6 +130,10 @@ class Delivery(Model):
     opened_at: int | None = fields.BigIntField(null=True)
     """When the dot in an e-mail was first shown, where its DeliveryChannel puts one in."""
     failed_at: int | None = fields.BigIntField(null=True)
+    app_platform = fields.CharField(12, null=True)
+    """An `AppPlatform` value, once a receipt told it."""
+    app_sender = fields.CharField(12, null=True)
+    """An `AppSender` value, once a receipt told it."""
 
     class Meta:
         table = "delivery"
@@ -260,6 +264,8 @@ class WaitingReceipt(Model):
     words = fields.TextField(default="")
     at = fields.BigIntField()
     received_at = fields.BigIntField()
+    app_platform = fields.CharField(12, null=True)
+    app_sender = fields.CharField(12, null=True)
 
     class Meta:
         table = "waiting_receipt"

@@ -17,7 +17,7 @@ import aiohttp
 
 from ums.providers.keeper import Keeper, ObjectId, Reviewed
 from ums.providers.pace import OwnPace, Pace
-from ums.vocabulary import ChannelType, Proof, Reason, SandboxAddress, State
+from ums.vocabulary import AppPlatform, AppSender, ChannelType, Proof, Reason, SandboxAddress, State
 
 
 class Token(NamedTuple):
@@ -203,6 +203,13 @@ class Report:
     body: bytes
 
 
+class Via(NamedTuple):
+    """The way that an app notification took, as far as the provider tells."""
+
+    platform: AppPlatform | None
+    sender: AppSender | None
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What a provider tells us later about one target."""
@@ -217,6 +224,7 @@ class Receipt:
     reason: Reason | None = None
     code: str = ""
     words: str = ""
+    via: Via | None = None
 
 
 class Provider(Keeper):

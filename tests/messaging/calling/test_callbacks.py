@@ -15,10 +15,13 @@ from ums.messaging.after.take_back import take_back
 from ums.messaging.calling import dead_letters
 from ums.messaging.calling.callbacks import MOST
 from ums.messaging.calling.dead_letters import CallbackState
+from ums.messaging.delivering.receipts import apply
 from ums.messaging.expanding.look import look
 from ums.messaging.keeping.retention import expire
 from ums.messaging.outbox import PATIENCE
-from ums.vocabulary import Priority, State, Told
+from ums.models import Attempt
+from ums.providers.contract import Receipt, Via
+from ums.vocabulary import AppPlatform, AppSender, Priority, State, Told
 
 SECRET = "sandbox-shop-master-secret"
 
@@ -41,6 +44,34 @@ async def test_every_step_of_a_target_is_told(tells: Tells) -> None:
     error = {"code": 0, "message": "no_address", "reason": "no_address"}
     assert lost == {**whole, "type": 1, "userid": "bob", "sender_id": "", "sender": 0, "error": error}
     assert await left() == 0
+
+
+@pytest.mark.parametrize(
+    ("via", "way"),
+    [
+        (Via(AppPlatform.ANDROID, AppSender.XIAOMI), {"app_platform": 0, "app_sender": 4}),
+        (Via(AppPlatform.IOS, AppSender.APNS), {"app_platform": 1, "app_sender": 8}),
+        (Via(AppPlatform.HMOS, AppSender.HMPNS), {"app_platform": 4}),
+        (None, {}),
+    ],
+)
+async def test_what_happened_on_a_device_is_told_with_the_way_there(
+    tells: Tells, via: Via | None, way: dict[str, int]
+) -> None:
+    shop = tells.shop
+    await shop.knows(person("ann", app=["rid-ann"]))
+    await shop.sends({"broadcast": True})
+    await shop.works()
+    (attempt,) = await Attempt.all()
+    await tells.call()
+
+    told = Receipt(str(attempt.provider_id), "rid-ann", State.DELIVERED, shop.time(), via=via)
+    await apply(shop.engine, "app", [told])
+    await tells.call()
+
+    names = ("type", "sender", "app_platform", "app_sender")
+    found = [{name: item[name] for name in names if name in item} for item in tells.developer.items]
+    assert found == [{"type": 0, "sender": 1}, {"type": 2, "sender": 1}, {"type": 4, "sender": 1, **way}]
 
 
 async def test_losses_are_told_with_the_providers_words(tells: Tells) -> None:

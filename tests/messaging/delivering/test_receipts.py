@@ -9,9 +9,9 @@ from tests.shop import MINUTE, Shop, person
 from ums.errors import Unauthorized
 from ums.messaging.delivering.receipts import apply, receive
 from ums.messaging.reading.history import Funnel, Loss
-from ums.models import Attempt, Message, WaitingReceipt
-from ums.providers.contract import Receipt, Report
-from ums.vocabulary import ChannelType, Reason, State
+from ums.models import Attempt, Delivery, Message, WaitingReceipt
+from ums.providers.contract import Receipt, Report, Via
+from ums.vocabulary import AppPlatform, AppSender, ChannelType, Reason, State
 
 
 @pytest.fixture
@@ -84,6 +84,69 @@ async def test_a_receipt_that_comes_before_the_answer_of_its_submit_is_kept_and_
 
     assert await shop.states(sent) == {"ann": State.DELIVERED}
     assert await WaitingReceipt.all().count() == 0
+
+
+ANDROID, XIAOMI = AppPlatform.ANDROID, AppSender.XIAOMI
+
+
+async def heard(state: State, via: Via | None) -> Receipt:
+    """Of ann's phone."""
+    (attempt,) = await Attempt.all()
+    return Receipt(str(attempt.provider_id), "rid-ann", state, 1_800_000_000_000, via=via)
+
+
+async def way(address: str) -> tuple[str | None, str | None]:
+    delivery = await Delivery.get(address=address)
+    return delivery.app_platform, delivery.app_sender
+
+
+@pytest.mark.parametrize(
+    "vias",
+    [[Via(ANDROID, XIAOMI)], [Via(ANDROID, XIAOMI), None], [Via(ANDROID, None), Via(None, XIAOMI)]],
+)
+@pytest.mark.parametrize("together", [True, False])
+async def test_the_way_that_a_receipt_tells_is_kept_with_the_delivery(
+    shop: Shop, message: Message, vias: list[Via | None], together: bool
+) -> None:
+    told = [await heard(state, via) for state, via in zip((State.DELIVERED, State.CLICKED), vias, strict=False)]
+
+    for post in [told] if together else [[one] for one in told]:
+        await apply(shop.engine, "app", post)
+
+    assert await way("rid-ann") == ("android", "xiaomi")
+    assert await way("rid-bob") == (None, None)
+
+
+async def test_the_way_that_was_told_first_stays(shop: Shop, message: Message) -> None:
+    for via in (Via(ANDROID, XIAOMI), Via(AppPlatform.IOS, AppSender.APNS)):
+        await apply(shop.engine, "app", [await heard(State.DELIVERED, via)])
+
+    assert await way("rid-ann") == ("android", "xiaomi")
+
+
+async def test_a_late_delivery_still_tells_the_way_of_what_was_clicked(shop: Shop, message: Message) -> None:
+    await shop.hears(message, State.CLICKED, "rid-ann")
+
+    await apply(shop.engine, "app", [await heard(State.DELIVERED, Via(ANDROID, XIAOMI))])
+
+    assert await way("rid-ann") == ("android", "xiaomi")
+    assert (await shop.states(message))["ann"] is State.CLICKED
+
+
+async def test_the_way_is_not_lost_when_the_receipt_comes_before_the_answer(shop: Shop) -> None:
+    await shop.knows(person("ann", app=["rid-ann"]))
+    shop.plays("jpush", loseAnswer=1.0)
+    await shop.sends({"users": {"userIds": ["ann"]}})
+    await shop.works()
+    (accepted,) = shop.sandbox.record("jpush").accepted
+    early = Receipt(accepted["msg_id"], "rid-ann", State.DELIVERED, shop.time(), via=Via(ANDROID, None))
+    await apply(shop.engine, "app", [early])
+
+    shop.plays("jpush")
+    shop.time.passes(MINUTE)
+    await shop.works()
+
+    assert await way("rid-ann") == ("android", None)
 
 
 async def test_a_receipt_of_another_delivery_channel_moves_nothing(shop: Shop, message: Message) -> None:

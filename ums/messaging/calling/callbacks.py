@@ -19,7 +19,7 @@ from ums.messaging.calling.callback_door import Door, Identity, opened_door
 from ums.messaging.engine import Engine, log_failure
 from ums.platforms import PLATFORMS
 from ums.snapshot import Body, Snapshot
-from ums.vocabulary import ChannelType, Told
+from ums.vocabulary import AppPlatform, AppSender, ChannelType, Told
 
 log = structlog.get_logger()
 
@@ -42,6 +42,15 @@ SENDERS = {
     ChannelType.DINGTALK: 6, ChannelType.ALIPAY_LIFE: 7, ChannelType.WECOM: 10,
 }  # fmt: skip
 """The module that a callback comes from; 0: UMS itself."""
+
+APP_PLATFORMS = {
+    AppPlatform.ANDROID: 0, AppPlatform.IOS: 1, AppPlatform.WEB: 2, AppPlatform.QUICKAPP: 3, AppPlatform.HMOS: 4,
+}  # fmt: skip
+APP_SENDERS = {
+    AppSender.JPUSH: 0, AppSender.HUAWEI: 1, AppSender.OPPO: 2, AppSender.VIVO: 3, AppSender.XIAOMI: 4,
+    AppSender.MEIZU: 5, AppSender.FCM: 6, AppSender.APNS: 8,
+}  # fmt: skip
+"""Others have no number in the reference product: they are left out."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +184,22 @@ def item(row: Mapping[str, Any], key: str, snapshot: Snapshot) -> dict[str, Any]
     }
     if kind is ChannelType.WECOM and declared:
         whole["wechatwk_sender"] = int(declared["platform"] == "wecom-linked")
+    if kind is ChannelType.APP:
+        whole |= _way(row["app_platform"], row["app_sender"])
     if row["type"] in {Told.INVALID, Told.REFUSED, Told.UNDELIVERED, Told.RECALL_FAILED}:
         whole["error"] = _error(row)
     if row["params"] is not None:
         whole["params"] = orjson.loads(row["params"]) if isinstance(row["params"], str) else row["params"]
     return whole
+
+
+def _way(platform: str | None, sender: str | None) -> dict[str, int]:
+    """The device and who brought it there, once a receipt told them."""
+    found = {
+        "app_platform": APP_PLATFORMS[AppPlatform(platform)] if platform else None,
+        "app_sender": APP_SENDERS.get(AppSender(sender)) if sender else None,
+    }
+    return {name: number for name, number in found.items() if number is not None}
 
 
 def _error(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,7 +237,8 @@ UPDATE callback SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id 
 
 _TOLD = """
 SELECT c.id, c.type, c.message_id, c.at, c.reason, c.code, c.words, c.attempts, r.target, r.user_id, d.address,
-       d.delivery_channel, m.callback_params AS params, r.reason = 'unknown_user' AS unknown
+       d.delivery_channel, d.app_platform, d.app_sender, m.callback_params AS params,
+       r.reason = 'unknown_user' AS unknown
 FROM ROWS($1: id bigint) AS listed JOIN callback c ON c.id = listed.id
 JOIN message m ON m.id = c.message_id JOIN recipient r ON r.id = c.recipient_id
 LEFT JOIN delivery d ON d.id = c.delivery_id ORDER BY c.id"""

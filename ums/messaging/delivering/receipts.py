@@ -15,11 +15,11 @@ from ums.messaging.counts import Tally
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
 from ums.providers import providers
-from ums.providers.contract import Provider, Receipt, Report
+from ums.providers.contract import Provider, Receipt, Report, Via
 from ums.providers.keeper import Reviewed
 from ums.snapshot import Snapshot, channel_type
 from ums.tracing import Act
-from ums.vocabulary import ChannelType, Proof, Reason, State
+from ums.vocabulary import AppPlatform, AppSender, ChannelType, Proof, Reason, State
 
 log = structlog.get_logger()
 
@@ -131,6 +131,7 @@ async def match_waiting(
         Receipt(
             row["provider_id"], row["address"], State(row["state"]), row["at"],
             Reason(row["reason"]) if row["reason"] else None, row["code"], row["words"],
+            _via(row["app_platform"], row["app_sender"]),
         )
         for row in waiting
     ]  # fmt: skip
@@ -139,6 +140,11 @@ async def match_waiting(
     left = set(unknown)
     found = [[row["id"]] for row, receipt in zip(waiting, told, strict=True) if receipt not in left]
     await execute(tx, _FORGET, rows(found))
+
+
+def _via(platform: str | None, sender: str | None) -> Via | None:
+    found = Via(AppPlatform(platform) if platform else None, AppSender(sender) if sender else None)
+    return found if any(found) else None
 
 
 async def _candidates(engine: Engine, kind: ChannelType, code: str) -> list[Provider]:
@@ -169,6 +175,7 @@ async def _match(tx: BaseDBAsyncClient, source: Source, told: Sequence[Receipt])
             r.code,
             r.words,
             overrules=source.overrules and r.state is State.UNDELIVERED,
+            via=r.via,
         )
         for n, delivery, submitted_at in found
         if submitted_at is None or told[n].at <= submitted_at + COUNTED
@@ -192,7 +199,7 @@ async def _keep(tx: BaseDBAsyncClient, code: str, early: Sequence[Receipt], now:
     kept = [
         (
             code, ledger.provider_id(r.provider_id), r.address, int(r.state), r.reason.value if r.reason else "",
-            ledger.code(r.code), ledger.words(r.words), r.at, now,
+            ledger.code(r.code), ledger.words(r.words), r.at, now, *ledger.way(r.via),
         )
         for r in early
     ]  # fmt: skip
@@ -205,8 +212,9 @@ _THEN = f"they wait {KEPT // 60_000} minutes for the answer of their submit"
 
 
 _KEEP = """
-INSERT INTO waiting_receipt (delivery_channel, provider_id, address, state, reason, code, words, at, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+INSERT INTO waiting_receipt (delivery_channel, provider_id, address, state, reason, code, words, at, received_at,
+                             app_platform, app_sender)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
 
 _WAITING = """
 SELECT w.* FROM waiting_receipt w JOIN ROWS($2: provider_id text) AS given ON given.provider_id = w.provider_id

@@ -11,7 +11,7 @@ from ums.messaging.reading.left_out import left_out
 from ums.messaging.reading.reasons import Reasoned, lost, reasoned
 from ums.models import Message
 from ums.places import Place
-from ums.vocabulary import Reason, State
+from ums.vocabulary import AppPlatform, AppSender, Reason, State
 
 AttemptRow = dict[str, Any]
 """A row of `Attempt` with its batch's `request_key`."""
@@ -27,6 +27,9 @@ class Event:
     address: str = ""
     step: int = 0
     detail: str = ""
+    app_platform: AppPlatform | None = None
+    app_sender: AppSender | None = None
+    """Both as a receipt told them, of what happened on the device."""
 
 
 @dataclass(frozen=True)
@@ -143,4 +146,17 @@ def _events(delivery: dict[str, Any]) -> list[Event]:
         (delivery["clicked_at"], "clicked", ""),
         (delivery["failed_at"], failed, "" if state >= State.DELIVERED else said),
     ]
-    return [Event(at, what, *_where(delivery), detail) for at, what, detail in times if at is not None]
+    way = _way(delivery)
+    return [
+        Event(at, what, *_where(delivery), detail, *(way if what in _TOLD_BY_RECEIPTS else ()))
+        for at, what, detail in times
+        if at is not None
+    ]
+
+
+_TOLD_BY_RECEIPTS = {"delivered", "undelivered", "clicked"}
+
+
+def _way(delivery: dict[str, Any]) -> tuple[AppPlatform | None, AppSender | None]:
+    platform, sender = delivery["app_platform"], delivery["app_sender"]
+    return AppPlatform(platform) if platform else None, AppSender(sender) if sender else None

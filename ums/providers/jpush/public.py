@@ -16,6 +16,7 @@ import orjson
 from ums.errors import CallerRefused, OutcomeUnknown, Problem, ProviderBusy, ProviderRefused, Unauthorized
 from ums.providers.contract import Account, Answer, Common, Outcome, Provider, Receipt, Report, Submission, Target
 from ums.providers.exchange import Exchange, Reply, basic
+from ums.providers.jpush.way import via
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
 
@@ -52,7 +53,14 @@ FATES = {
     2008: Fate.OPERATOR,
 }
 
-RECEIPT_FIELDS = {"id": "msg_id", "address": "registration_id", "kind": "type", "at": "time"}
+RECEIPT_FIELDS = {
+    "id": "msg_id",
+    "address": "registration_id",
+    "kind": "type",
+    "at": "time",
+    "platform": "app_platform",
+    "sender": "app_sender",
+}
 """Our name of a receipt's field -> JPush's, which are not public: `credentials.receiptFields` overrides each."""
 
 KINDS = {
@@ -159,7 +167,9 @@ class Jpush(Provider):
         if state is None or not found["id"] or not found["address"]:
             return None
         reason = Reason.UNREACHABLE if state is State.UNDELIVERED else None
-        return Receipt(str(found["id"]), str(found["address"]), state, _milliseconds(found["at"]), reason=reason)
+        way = via(found["platform"], found["sender"])
+        at = _milliseconds(found["at"])
+        return Receipt(str(found["id"]), str(found["address"]), state, at, reason=reason, via=way)
 
 
 def _accepted(reply: Reply) -> Answer:

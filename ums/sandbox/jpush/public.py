@@ -3,11 +3,13 @@
     POST /v3/push   POST /v3/push/validate   GET /v3/push/cid   DELETE /v3/push/{msg_id}
 
 Receipts go to `/v1/app/callback` of the service, as arrays with HTTP Basic. Their fields are not public; these are
-`msg_id`, `registration_id`, `type` (delivered, undelivered, clicked) and `time` (epoch ms).
+`msg_id`, `registration_id`, `type` (delivered, undelivered, clicked) and `time` (epoch ms), and `app_platform` and
+`app_sender`, numbered as in the vendor's unified product: https://docs.jiguang.cn/jums/advanced/callback
 """
 
 import asyncio
 import time
+import zlib
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -36,6 +38,15 @@ MEMBERS = frozenset(
 )
 OBJECTS = ("notification", "message", "live_activity", "options")
 PLATFORMS = frozenset({"android", "ios", "hmos", "quickapp", "winphone"})
+DEVICES: Sequence[tuple[str, Mapping[str, int]]] = (
+    ("android", {"app_platform": 0, "app_sender": 0}),
+    ("android", {"app_platform": 0, "app_sender": 1}),
+    ("android", {"app_platform": 0, "app_sender": 4}),
+    ("ios", {"app_platform": 1, "app_sender": 8}),
+    ("quickapp", {"app_platform": 3, "app_sender": 0}),
+    ("hmos", {"app_platform": 4}),
+)
+"""What registration ids stand for: each, by its hash, for the same one of those that a push is for."""
 
 
 class Refused(UmsError):
@@ -124,7 +135,7 @@ class JpushStandIn(StandIn):
         answer = {"sendno": str(push.get("options", {}).get("sendno", 0)), "msg_id": str(self._last_id)}
         self.stage.record.accept(targets, account=account[0], msg_id=answer["msg_id"], push=_without_audience(push))
         self._sent.add(answer["msg_id"])
-        self._tell_later(account, answer["msg_id"], targets)
+        self._tell_later(account, answer["msg_id"], targets, push["platform"])
         if cid:
             self._answers[cid] = (now + CID_SECONDS, answer)
         return answer
@@ -160,7 +171,9 @@ class JpushStandIn(StandIn):
         self.stage.record.recalled.append(msg_id)
         return web.Response()
 
-    def _tell_later(self, account: Credentials, msg_id: str, targets: Sequence[str]) -> None:
+    def _tell_later(
+        self, account: Credentials, msg_id: str, targets: Sequence[str], platform: str | Sequence[str]
+    ) -> None:
         script, now = self.stage.script, time.time()
         if not script.receipts:
             return
@@ -169,6 +182,7 @@ class JpushStandIn(StandIn):
             for after, kind in script.receipts_for(target):
                 at = int((now + after) * 1000)
                 receipt = {"msg_id": msg_id, "registration_id": target, "type": kind, "time": at}
+                receipt |= _device(target, platform)
                 by_time.setdefault(after, []).append(receipt)
         for after, receipts in by_time.items():
             self._postman.later(after, account, receipts)
@@ -224,3 +238,9 @@ def _registration_ids(audience: object) -> list[str]:
 
 def _without_audience(push: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in push.items() if name != "audience"}
+
+
+def _device(target: str, platform: str | Sequence[str]) -> Mapping[str, int]:
+    """What a receipt tells of the device that a push to this or these platforms found."""
+    possible = [device for name, device in DEVICES if platform == "all" or name in platform]
+    return possible[zlib.crc32(target.encode()) % len(possible)] if possible else {}
