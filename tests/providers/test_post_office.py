@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+from collections.abc import AsyncIterator
 from email.policy import default
 from typing import Any
 
@@ -20,6 +21,13 @@ from ums.providers.smtp.provider import Smtp
 from ums.vocabulary import Reason, State, system_clock
 
 pytestmark = pytest.mark.xdist_group("post_office")
+
+
+@pytest.fixture(autouse=True)
+async def goodbye() -> AsyncIterator[None]:
+    """A closed TLS connection waits for the other side's goodbye, and the loop of a test must not end before."""
+    yield
+    await asyncio.sleep(0.3)
 
 
 def account(office: PostOffice, **more: Any) -> dict[str, Any]:
@@ -78,15 +86,9 @@ async def test_it_lets_us_in_by_every_way_that_we_know_over_tls_from_the_first_b
     assert outcome.state is State.DELIVERED
 
 
-async def test_a_wrong_password_and_a_certificate_of_nobody_are_for_the_operator(
-    post_office: PostOffice, session: aiohttp.ClientSession
-) -> None:
+async def test_a_wrong_password_is_for_the_operator(post_office: PostOffice, session: aiohttp.ClientSession) -> None:
     async with mailer(session, **account(post_office) | {"password": "guessed"}) as provider:
         with pytest.raises(ProviderRefused, match="535"):
-            await sent(provider, "ann@people.example")
-    unknown = {key: value for key, value in account(post_office).items() if key != "caFile"}
-    async with mailer(session, **unknown) as provider:
-        with pytest.raises(ProviderRefused, match="certificate"):
             await sent(provider, "ann@people.example")
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from ums.providers.contract import Receipt
 from ums.providers.smtp.bounces import Seal, read
+from ums.providers.smtp.provider import Smtp
 from ums.vocabulary import Reason, State
 
 SEAL = Seal("secret")
@@ -119,3 +120,8 @@ def test_a_report_is_never_of_the_future(date: str) -> None:
     [receipt] = told(REPORT.replace("Wed, 21 Oct 2026 12:00:00 +0000", date))
 
     assert receipt.at == NOW
+
+
+def test_only_an_account_with_a_mailbox_has_something_to_be_fetched() -> None:
+    assert Smtp.keeps_receipts({"bounces": {"server": "imap.shop.example"}})
+    assert not Smtp.keeps_receipts({"server": "smtp.shop.example"})

@@ -289,6 +289,11 @@ class Provider(Keeper):
         """
         raise NotImplementedError(f"{self.platform} need not be asked")
 
+    @classmethod
+    def keeps_receipts(cls, credentials: Mapping[str, Any]) -> bool:  # noqa: ARG003 - of some it depends on them
+        """Whether an account so declared has receipts to be fetched; its secrets are references still."""
+        return cls.collect is not Provider.collect
+
     async def collect(self) -> list[Receipt]:
         """Receipts that wait at the provider to be fetched, and that it hands out once; raises as `ask` does."""
         raise NotImplementedError(f"{self.platform} keeps no receipts")

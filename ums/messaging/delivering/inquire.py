@@ -78,8 +78,8 @@ async def _ask(engine: Engine, batch: Mapping[str, int | str]) -> None:
 async def _kept_elsewhere(engine: Engine) -> list[str]:
     """The DeliveryChannels whose provider keeps receipts for us to fetch."""
     declared = (await engine.snapshots.newest()).all("DeliveryChannel")
-    keeping = {name for name, kind in providers().items() if kind.collect is not Provider.collect}
-    return [code for code, body in declared.items() if body["platform"] in keeping]
+    kinds = ((code, body, providers().get(body["platform"])) for code, body in declared.items())
+    return [code for code, body, kind in kinds if kind and kind.keeps_receipts(body["credentials"])]
 
 
 async def _keep_collecting(engine: Engine, code: str) -> None:

@@ -112,6 +112,10 @@ class Jsms(Provider):
     async def discard(self, made: ObjectId) -> None:
         await self._keeping.discard(made)
 
+    @classmethod
+    def keeps_receipts(cls, credentials: Mapping[str, Any]) -> bool:
+        return credentials.get("receipts") == "poll"
+
     async def collect(self) -> list[Receipt]:
         """At most 500 reports, each of which JSMS hands out once; nothing when asked again too soon.
 

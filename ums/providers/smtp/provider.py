@@ -62,6 +62,10 @@ class Smtp(Provider):
         marks = Marks(self._signer, self._seal)
         return await _Round(self._pool, sender, skeleton, submission, marks).answer()
 
+    @classmethod
+    def keeps_receipts(cls, credentials: Mapping[str, Any]) -> bool:
+        return "bounces" in credentials
+
     async def collect(self) -> list[Receipt]:
         return await asyncio.to_thread(self._mailbox.collect) if self._mailbox else []
 
