@@ -12,13 +12,14 @@ from typing import Any
 
 import orjson
 
-from ums import held, keeping
+from ums import held_versions
 from ums.database import Rows, connection, fetch
-from ums.held import Held
-from ums.kept import KeptObjects
-from ums.named import Names, by_type
-from ums.named import channel_type as channel_type
+from ums.held_versions import Held
 from ums.paths import ABSENT, value_at, with_value
+from ums.provider_objects import rows as provider_objects
+from ums.provider_objects.known import KeptObjects
+from ums.provider_objects.names import Names, by_type
+from ums.provider_objects.names import channel_type as channel_type
 from ums.sensitive import WordSearches
 from ums.settings import SecretRef, Settings, unseal
 from ums.vocabulary import Clock
@@ -202,10 +203,10 @@ class Snapshots:
         self._looked_at = -_NOTICE_AFTER
 
     async def _look(self) -> None:
-        found, waiting = await fetch(connection(), _MARKS), await held.marks()
-        kept = await keeping.marks(connection())
+        found, waiting = await fetch(connection(), _MARKS), await held_versions.marks()
+        kept = await provider_objects.marks(connection())
         if kept != self._seen_kept:
-            read_again = await keeping.read()
+            read_again = await provider_objects.read()
             self._declared, self._newest = (replace(s, kept=read_again) for s in (self._declared, self._newest))
             self._seen_kept = kept
         if (found, waiting) == self._seen:
@@ -217,8 +218,8 @@ class Snapshots:
         overrides = [(r["kind"], r["name"], r["path"], orjson.loads(r["value"])) for r in found if r["kind"]]
         self._newest, self._seen = switched(self._declared, overrides), (found, waiting)
         if waiting:
-            back = await held.read()
-            self._newest = replace(self._newest, bodies=held.in_use(self._newest.bodies, back), held=back)
+            back = await held_versions.read()
+            self._newest = replace(self._newest, bodies=held_versions.in_use(self._newest.bodies, back), held=back)
 
     async def at(self, revision: int) -> Snapshot:
         """The configuration as it was declared in `revision`."""

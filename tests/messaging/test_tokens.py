@@ -13,7 +13,7 @@ from tests.shop import SECOND, Time
 from ums.database import connection, execute, opened
 from ums.errors import ProviderBusy, ProviderRefused
 from ums.messaging.tokens import LEASE, PATIENCE, SharedTokens
-from ums.providers.contract import Token
+from ums.providers.tokens import Token
 from ums.reconcile.secrets import rotate
 from ums.settings import SecretRef, Settings
 

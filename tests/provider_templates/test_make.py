@@ -8,10 +8,10 @@ import pytest
 
 from tests.provider_templates.conftest import DOCUMENTS, applies, performs
 from tests.shop import Shop, person
-from ums import keeping
 from ums.database import transaction
 from ums.errors import CallerRefused, OutcomeUnknown
 from ums.models import Effect, Making, ProviderObject
+from ums.provider_objects import rows as provider_objects
 from ums.provider_templates.keep import look_at_reviews
 from ums.provider_templates.sync import sync
 from ums.providers.contract import Provider
@@ -232,7 +232,9 @@ async def test_whoever_dies_between_the_making_and_its_note_has_it_made_once_and
     assert sorted((await at_jsms(shop)).values()) == ["ShopNews", "Your code is {{code}}."]
 
     async with transaction() as tx:
-        await keeping.reviewed(tx, "sms", [Reviewed(ObjectId("Signature", lost), Review.APPROVED)], shop.time())
+        await provider_objects.reviewed(
+            tx, "sms", [Reviewed(ObjectId("Signature", lost), Review.APPROVED)], shop.time()
+        )
     await look_at_reviews(shop.engine)
 
     assert await made("Signature") == lost

@@ -12,7 +12,8 @@ import pytest
 from tests.providers.conftest import Doors, body
 from tests.providers.test_wechat_events import KEY, TOKEN, posted, signed
 from ums.errors import ProviderBusy, ProviderRefused, Unauthorized
-from ums.providers.contract import Account, Outcome, OwnTokens, Report, Submission, Target, Token, Tokens
+from ums.providers.contract import Account, Outcome, Report, Submission, Target
+from ums.providers.tokens import OwnTokens, Token, Tokens
 from ums.providers.wechat import component as module
 from ums.providers.wechat.component import ACCOUNT_TOKEN, TICKET, Component
 from ums.providers.wechat.crypto import signature

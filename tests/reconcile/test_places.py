@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ums.database import connection, execute, opened
-from ums.declarations import place, places
+from ums.declared_places import place, places
 from ums.places import Place
 from ums.reconcile import Note, Plan, apply_plan, back_to, open_plan, reconcile, save
 from ums.settings import Settings

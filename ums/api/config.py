@@ -8,8 +8,8 @@ from strawberry.scalars import JSON
 
 from ums import models
 from ums.api.words import DeclaredAt, Info, limited, maybe_moment, moment
-from ums.declarations import places
-from ums.held import Held
+from ums.declared_places import places
+from ums.held_versions import Held
 from ums.messaging.reading.authorizations import AccountStatus, Authorized, authorizations
 from ums.messaging.reading.standing import Standing, Status, standings
 from ums.places import Place

@@ -17,7 +17,8 @@ from ums.database import connection, execute
 from ums.errors import ProviderRefused, Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.invitation import InvitationInvalid, invited, is_authorized_by_scan
-from ums.providers.contract import Report, Token
+from ums.providers.contract import Report
+from ums.providers.tokens import Token
 from ums.providers.wechat.account import WechatProvider
 from ums.providers.wechat.component import ACCOUNT_TOKEN, CODE_REFUSED, TICKET, TICKET_LIVES, Component, Grant
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ums.errors import CallerRefused, Problem
 from ums.messaging.engine import Engine
-from ums.providers.contract import Token
+from ums.providers.tokens import Token
 from ums.snapshot import Body, Snapshot
 
 LENT: Mapping[str, Sequence[str]] = {

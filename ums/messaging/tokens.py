@@ -15,7 +15,7 @@ import orjson
 
 from ums.database import connection, execute, fetch
 from ums.errors import ProviderBusy, ProviderRefused, SecretMissing
-from ums.providers.contract import Token, Tokens, renewed_after
+from ums.providers.tokens import Token, Tokens, renewed_after
 from ums.settings import Settings, seal, unseal
 from ums.vocabulary import Clock
 

@@ -1,4 +1,4 @@
-"""What providers keep for us, as far as is known: stands beside the documents that name it, written by `ums.kept`."""
+"""What providers keep for us, as far as is known, beside the documents that name it: see `ums.provider_objects`."""
 
 from typing import Any
 

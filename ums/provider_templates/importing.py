@@ -1,8 +1,8 @@
 """One template or signature that the provider has and no document declares: made known, and forgotten."""
 
-from ums import keeping
 from ums.database import transaction
 from ums.errors import CallerRefused, Problem
+from ums.provider_objects import rows as provider_objects
 from ums.provider_templates.listing import document
 from ums.provider_templates.sync import write
 from ums.providers.contract import Provider
@@ -41,7 +41,7 @@ async def forget(snapshot: Snapshot, code: str, gone: ObjectId) -> None:
         words = f"{gone.kind} {name} declares it and {code} has it; take the document away first"
         raise CallerRefused([Problem(path="providerId", code="declared", message=words)])
     async with transaction() as tx:
-        await keeping.forget(tx, code, gone)
+        await provider_objects.forget(tx, code, gone)
 
 
 def _declares(snapshot: Snapshot, code: str, gone: ObjectId) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ums.kept import Known, Place
+from ums.provider_objects.known import Known, Place
 from ums.provider_templates.sync import KINDS
 from ums.providers.keeper import Kept
 from ums.reconcile.export import as_yaml

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from ums import keeping
 from ums.database import connection, fetch, transaction
 from ums.errors import OutcomeUnknown, UmsError
 from ums.models import Making, Resource
+from ums.provider_objects import rows as provider_objects
 from ums.provider_templates.accounts import account, identity
 from ums.providers import providers
 from ums.providers.contract import Provider
@@ -97,7 +97,7 @@ async def _let_go(settings: Settings, clock: Clock, making: Making, body: Body |
             async with account(settings, clock, code) as provider:
                 await provider.discard(gone)
         async with transaction() as tx:
-            await keeping.forget(tx, code, gone)
+            await provider_objects.forget(tx, code, gone)
             await Making.filter(id=making.id).using_db(tx).delete()
     elif body and "text" not in body:
         await making.delete()
@@ -115,7 +115,7 @@ async def _look(kind: str, settings: Settings, clock: Clock, body: Body) -> None
     connected = await Resource.get_or_none(kind="DeliveryChannel", name=code)
     if connected and kind not in providers()[connected.body["platform"]].keeps:
         async with transaction() as tx:
-            await keeping.forget(tx, code, named)  # a send had been refused before the document changed
+            await provider_objects.forget(tx, code, named)  # a send had been refused before the document changed
         return
     async with account(settings, clock, code) as provider:
         found = [one for one in await provider.kept([named]) if one.object == named]
@@ -146,7 +146,7 @@ async def _create(provider: Provider, making: Making, body: Body, clock: Clock) 
         raise EffectStuck(_DOUBT.format(body["deliveryChannel"], f"{making.kind} {making.name}"))
     if making.provider_id:  # it was deleted there
         async with transaction() as tx:
-            await keeping.forget(tx, making.delivery_channel, ObjectId(making.kind, making.provider_id))
+            await provider_objects.forget(tx, making.delivery_channel, ObjectId(making.kind, making.provider_id))
     await _note(making.kind, making.name, asked=asked, provider_id="")
     try:
         made = await provider.make(making.kind, body)
@@ -191,9 +191,9 @@ async def _write(provider: Provider, named: ObjectId, found: list[Kept], clock: 
     code, account_name = provider.account.code, identity(provider)
     async with transaction() as tx:
         if found:
-            await keeping.found(tx, code, account_name, found, clock())
+            await provider_objects.found(tx, code, account_name, found, clock())
         else:
-            await keeping.refused(tx, code, named, keeping.GONE, clock())
+            await provider_objects.refused(tx, code, named, provider_objects.GONE, clock())
 
 
 async def _claim(kind: str, name: str, code: str, now: int) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ums import keeping
 from ums.database import transaction
 from ums.errors import CallerRefused, Problem
 from ums.models import Making, Resource
+from ums.provider_objects import rows as provider_objects
 from ums.provider_templates.accounts import account, identity
 from ums.provider_templates.make import digest, same_words
 from ums.providers.contract import Provider
@@ -58,14 +58,14 @@ async def write(provider: Provider, told: Sequence[Kept], gone: Sequence[ObjectI
     """These are at the provider, those are not; what one was asked to make and did not answer may be among them."""
     code, account_name = provider.account.code, identity(provider)
     async with transaction() as tx:
-        await keeping.found(tx, code, account_name, told, clock())
-        await keeping.missing(tx, code, account_name, gone, clock())
+        await provider_objects.found(tx, code, account_name, told, clock())
+        await provider_objects.missing(tx, code, account_name, gone, clock())
     await _adopt(code, told, clock())
 
 
 async def _known(code: str) -> set[ObjectId]:
     """Of this DeliveryChannel: what was there before, what documents name and what UMS made."""
-    now = await keeping.read()
+    now = await provider_objects.read()
     objects = {ObjectId(kind, given) for kind, at, given in now.objects if at == code}
     made = {ObjectId(kind, m.provider_id) for (kind, _), m in now.made.items() if m.delivery_channel == code}
     named = {

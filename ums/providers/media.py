@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ums.errors import UmsError
-from ums.providers.contract import Attachment, Token, Tokens
+from ums.providers.contract import Attachment
+from ums.providers.tokens import Token, Tokens
 
 
 class Slot(NamedTuple):

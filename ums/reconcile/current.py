@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from ums import held
+from ums import held_versions
 from ums.database import connection, fetch
 from ums.errors import SecretMissing
 from ums.models import Override, Resource, Revision, StoredSecret
@@ -70,7 +70,7 @@ async def switched() -> list[Switched]:
 
 async def waiting() -> list[Waiting]:
     """What is declared and not approved."""
-    found = await held.read()
+    found = await held_versions.read()
     return [Waiting(*key, one.ticket, one.rejected, one.in_use is not None) for key, one in found.items()]
 
 

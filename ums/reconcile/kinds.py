@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.documents import Path
-from ums.named import FIELDS
+from ums.provider_objects.names import FIELDS
 from ums.reconcile import canonical, rules, rules_channel, rules_lists, rules_policy, rules_template, rules_words
 from ums.reconcile.lists import MEMBERS, WORDS, Columns
 from ums.reconcile.rules import Bodies, Rule, Together

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ums.documents import Path
-from ums.named import FIELDS
+from ums.provider_objects.names import FIELDS
 from ums.reconcile.rules import Bodies, Body, Breach, platform
 from ums.schemas import did_you_mean
 from ums.variables import misfit

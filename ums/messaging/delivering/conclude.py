@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums import keeping
 from ums.database import connection, execute, execute_many, is_away, is_crowded, rows, transaction
 from ums.messaging import ledger, statements
 from ums.messaging.counts import Tally
@@ -24,6 +23,7 @@ from ums.messaging.engine import Engine
 from ums.messaging.expanding.look import settle
 from ums.messaging.ledger import Entry, record
 from ums.models import Attempt
+from ums.provider_objects import rows as provider_objects
 from ums.providers.contract import Answer, Common, Target
 from ums.providers.keeper import ObjectId
 from ums.vocabulary import Priority, Reason, State
@@ -72,7 +72,7 @@ async def _write(engine: Engine, landed: Sequence[Exchange]) -> None:
         await limits.learn(tx, landed, now)
         gone = dict.fromkeys(_gone(landed))
         for code, template, words in gone:
-            await keeping.refused(tx, code, template, words, now)
+            await provider_objects.refused(tx, code, template, words, now)
         tally = Tally()
         await record(tx, entries, now, tally)
         for code in {exchange.lease.delivery_channel for exchange in landed}:

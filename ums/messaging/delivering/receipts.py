@@ -7,13 +7,13 @@ from typing import NamedTuple
 import structlog
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from ums import keeping
 from ums.database import execute, execute_many, fetch, fetch_tuples, rows, transaction
 from ums.errors import ProviderRefused, Unauthorized
 from ums.messaging import ledger
 from ums.messaging.counts import Tally
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
+from ums.provider_objects import rows as provider_objects
 from ums.providers import providers
 from ums.providers.contract import Provider, Receipt, Report, Via
 from ums.providers.keeper import Reviewed
@@ -74,7 +74,7 @@ async def _review(engine: Engine, code: str, decided: Sequence[Reviewed]) -> Non
     """Write down what the provider's reviewers decided; what of it nobody here knows, a worker asks about."""
     if decided:
         async with transaction() as tx:
-            await keeping.reviewed(tx, code, decided, engine.clock())
+            await provider_objects.reviewed(tx, code, decided, engine.clock())
         engine.snapshots.look_again()
 
 

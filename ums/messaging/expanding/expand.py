@@ -14,7 +14,6 @@ from ums.messaging.counts import USERS
 from ums.messaging.expanding.cap import cap, take_turns
 from ums.messaging.expanding.fan_out import FanOut, Pinned, Takers
 from ums.models import Message
-from ums.named import by_type
 from ums.people import lists
 from ums.people.groups import (
     EVERYBODY,
@@ -31,6 +30,7 @@ from ums.people.groups import (
     tagged,
 )
 from ums.people.targets import tag_binds
+from ums.provider_objects.names import by_type
 from ums.snapshot import Snapshot
 from ums.vocabulary import MessageState, Reason
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ums.database import connection, fetch, rows
-from ums.declarations import place
+from ums.declared_places import place
 from ums.messaging.policy import steps
 from ums.messaging.reading.left_out import left_out
 from ums.messaging.reading.reasons import Reasoned, lost, reasoned

@@ -14,7 +14,7 @@ from ums.messaging.sending.content import check
 from ums.messaging.sending.quiet import NEVER, disturbing, quiet_until
 from ums.messaging.sending.render import render, values
 from ums.models import Message
-from ums.named import by_type
+from ums.provider_objects.names import by_type
 from ums.snapshot import Body, Snapshot, channel_type
 from ums.vocabulary import ChannelType, MessageState, Priority
 

@@ -9,22 +9,12 @@ import aiohttp
 import orjson
 
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.contract import (
-    Account,
-    Answer,
-    Attachment,
-    Common,
-    Outcome,
-    Provider,
-    Receipt,
-    Submission,
-    Target,
-    Token,
-)
+from ums.providers.contract import Account, Answer, Attachment, Common, Outcome, Provider, Receipt, Submission, Target
 from ums.providers.dingtalk.codes import Fate, Said, receipts
 from ums.providers.dingtalk.media import GONE, LIVES, REFUSALS, slots
 from ums.providers.exchange import Exchange, Reply
 from ums.providers.media import MediaRefused, put_ids, urls
+from ums.providers.tokens import Token
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
 API = "/topapi/message/corpconversation"

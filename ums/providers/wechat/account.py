@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import aiohttp
 
 from ums.errors import OutcomeUnknown
-from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target, Token
+from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
 from ums.providers.keeper import Kept, ObjectId
+from ums.providers.tokens import Token
 from ums.providers.wechat.api import WechatApi
 from ums.providers.wechat.component import Component
 from ums.providers.wechat.door import Door

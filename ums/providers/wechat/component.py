@@ -17,8 +17,9 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.contract import Account, Token
+from ums.providers.contract import Account
 from ums.providers.exchange import Exchange
+from ums.providers.tokens import Token
 from ums.providers.wechat.errors import STALE
 from ums.providers.wechat.said import Said, said
 

@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 import aiohttp
 
 from ums.errors import OutcomeUnknown, ProviderBusy
-from ums.providers.contract import Account, Answer, Attachment, Common, Outcome, Provider, Submission, Target, Token
+from ums.providers.contract import Account, Answer, Attachment, Common, Outcome, Provider, Submission, Target
 from ums.providers.exchange import Exchange, Reply
 from ums.providers.media import MediaRefused, put_ids, urls
 from ums.providers.pace import Bound
+from ums.providers.tokens import Token
 from ums.providers.wecom.answers import CONTENT, NOBODY, OK, TOKEN_REFUSED, outcome, refusal, said
 from ums.providers.wecom.content import oversized
 from ums.providers.wecom.media import GONE, LIVES, REFUSALS, slots

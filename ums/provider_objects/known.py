@@ -1,6 +1,6 @@
 """What providers keep for us, templates and signatures, and whether a message can be sent with them: pure values.
 
-Documents say what shall be there; what is there, and what its reviewers say, stands beside them: see `ums.keeping`.
+Documents say what shall be there; what is there, and what its reviewers say, stands beside them: see `rows`.
 """
 
 from collections.abc import Mapping

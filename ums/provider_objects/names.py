@@ -7,8 +7,8 @@ A team does not know the id of what JSMS has not made yet; so content may say `t
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ums.kept import KeptObjects
 from ums.platforms import PLATFORMS
+from ums.provider_objects.known import KeptObjects
 from ums.providers import providers
 from ums.schemas import did_you_mean
 from ums.vocabulary import ChannelType, ObjectState

@@ -1,4 +1,4 @@
-"""The two tables of what providers keep for us, read and written; what it means is in `ums.kept`."""
+"""The two tables of what providers keep for us, read and written; what it means is in `ums.provider_objects.known`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import Rows, connection, execute, fetch, rows
-from ums.kept import KeptObjects, Known, Made
+from ums.provider_objects.known import KeptObjects, Known, Made
 from ums.providers.keeper import Kept, ObjectId, Reviewed
 from ums.vocabulary import ObjectState, Review
 
