@@ -10,7 +10,7 @@ from ums.models.counters import ChannelCount, Count, LossCount, Night, SegmentSi
 from ums.models.imports import ImportProblem, UserImport
 from ums.models.materials import Material, MaterialPart
 from ums.models.members import AuditLogEntry, MemberSession, MemberToken, SigningIn
-from ums.models.pace import MemberPace as MemberPace
+from ums.models.pace import MemberPace
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.provider_objects import Making, ProviderObject
 from ums.models.recurring import Occurrence, RecurringMessage
@@ -21,7 +21,7 @@ __all__ = [
     "Address", "Attempt", "AuditDesk", "AuditEvent", "AuditLogEntry", "AuditTicket", "Authorization", "Batch",
     "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
     "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart",
-    "MemberPace as MemberPace", "MemberSession", "MemberToken", "Message", "Night", "Occurrence", "Override",
+    "MemberPace", "MemberSession", "MemberToken", "Message", "Night", "Occurrence", "Override",
     "PeopleList", "ProviderObject", "ProviderToken", "Recipient", "RecurringMessage", "Resource", "ResourceVersion",
     "Revision", "SegmentSize", "SigningIn", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
     "WatchStatus",
