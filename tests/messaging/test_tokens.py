@@ -1,86 +1,20 @@
 """Tokens that platforms give out: one worker fetches, all use it, and the database shows it to nobody."""
 
-import asyncio
-import sys
-from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
+from tests.messaging.token_platform import ACCOUNT, MINUTE, Platform, many, others
+from tests.messaging.token_platform import kept as kept
+from tests.messaging.token_platform import tokens as tokens
 from tests.plants import tables
-from tests.shop import SECOND, Time
+from tests.shop import Time
 from ums.database import connection, execute, opened
-from ums.errors import ProviderBusy, ProviderRefused
-from ums.messaging.tokens import LEASE, PATIENCE, SharedTokens
+from ums.errors import ProviderRefused
+from ums.messaging.tokens import SharedTokens
 from ums.providers.tokens import Token
 from ums.reconcile.secrets import rotate
 from ums.settings import SecretRef, Settings
-
-ACCOUNT = {"corpId": "corp", "secret": "corp-secret"}
-MINUTE = 60 * SECOND
-
-
-@dataclass
-class Platform:
-    """Gives out a new token at each call, after a while; it fails as often as it is told to."""
-
-    fails: int = 0
-    lives: float = 7200
-    given: list[str] = field(default_factory=list)
-    asked: int = 0
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def gives(self) -> Token:
-        self.asked += 1
-        await asyncio.sleep(0.05)
-        if self.fails:
-            self.fails -= 1
-            raise ProviderBusy("45009", "too often")
-        return self._next()
-
-    async def gives_late(self) -> Token:
-        """Not before `open` is set."""
-        self.asked += 1
-        await self.open.wait()
-        return self._next()
-
-    def _next(self) -> Token:
-        self.given.append(f"very-secret-{len(self.given) + 1}")
-        return Token(self.given[-1], self.lives)
-
-
-@pytest.fixture
-def kept(settings: Settings) -> Settings:
-    """An installation with a secret key."""
-    (settings.root / "var").mkdir()
-    (settings.root / "var/secret.key").write_text("the key of this installation")
-    return settings
-
-
-@pytest.fixture
-async def tokens(kept: Settings) -> AsyncIterator[SharedTokens]:
-    async with opened(kept):
-        yield SharedTokens(kept, Time(), "corp", ACCOUNT)
-
-
-def others(settings: Settings, time: Time) -> SharedTokens:
-    """As another worker has them."""
-    return SharedTokens(settings, time, "corp", ACCOUNT)
-
-
-async def many(
-    settings: Settings, get: Callable[[SharedTokens], Awaitable[str]], workers: int = 2, calls: int = 10
-) -> list[str | BaseException]:
-    """What so many calls in each of several workers come to, all at the same time; each has a database of its own."""
-
-    async def worker() -> list[str | BaseException]:
-        async with opened(settings):
-            own = SharedTokens(settings, Time(), "corp", ACCOUNT)
-            return await asyncio.gather(*(get(own) for _ in range(calls)), return_exceptions=True)
-
-    of_workers = await asyncio.gather(*(asyncio.create_task(worker()) for _ in range(workers)))
-    return [one for of_worker in of_workers for one in of_worker]
 
 
 async def test_twenty_at_once_in_two_workers_fetch_once(kept: Settings) -> None:
@@ -145,101 +79,6 @@ async def test_who_learns_late_that_a_token_is_spoiled_gets_the_one_that_is_ther
     assert platform.asked == 2
 
 
-async def test_a_fetch_that_fails_is_its_callers_and_the_next_tries(kept: Settings) -> None:
-    platform = Platform(fails=1)
-
-    found = await many(kept, lambda own: own.get("access_token", platform.gives))
-
-    assert sorted(map(str, found)) == ["45009: too often"] + ["very-secret-1"] * 19
-    assert platform.asked == 2
-
-
-async def test_a_fetch_that_is_cancelled_gives_its_lease_back(tokens: SharedTokens) -> None:
-    platform = Platform()
-    fetching = asyncio.create_task(tokens.get("access_token", platform.gives_late))
-    await asked(platform)
-    fetching.cancel()
-    await asyncio.wait([fetching])
-
-    assert fetching.cancelled()
-    assert await tokens.get("access_token", platform.gives) == "very-secret-1"
-
-
-async def asked(platform: Platform) -> None:
-    while not platform.asked:
-        await asyncio.sleep(0.01)
-
-
-async def test_who_was_too_slow_takes_what_its_successor_got(kept: Settings) -> None:
-    platform, time = Platform(), Time()
-    async with opened(kept):
-        slow = asyncio.create_task(others(kept, time).get("access_token", platform.gives_late))
-        await asked(platform)
-        time.passes(LEASE)
-        assert await others(kept, time).get("access_token", platform.gives) == "very-secret-1"
-        platform.open.set()
-
-        assert await slow == "very-secret-1"
-    assert platform.given == ["very-secret-1", "very-secret-2"]
-
-
-async def test_nobody_waits_for_ever(kept: Settings) -> None:
-    platform, time = Platform(), Time()
-    async with opened(kept):
-        fetching = asyncio.create_task(others(kept, time).get("access_token", platform.gives_late))
-        await asked(platform)
-        waiting = asyncio.create_task(others(kept, time).get("access_token", platform.gives))
-        await asyncio.sleep(0.3)  # its first look
-        await execute(connection(), "UPDATE provider_token SET lease_until = lease_until + $1", PATIENCE)
-        time.passes(PATIENCE)
-
-        with pytest.raises(ProviderBusy, match="token: DeliveryChannel corp: others fetch its access_token") as busy:
-            await waiting
-        fetching.cancel()
-        await asyncio.wait([fetching])
-
-    assert busy.value.code == "token"
-    assert platform.asked == 1
-
-
-KILLED = """
-import asyncio, pathlib, sys
-from ums.database import opened
-from ums.messaging.tokens import SharedTokens
-from ums.settings import Settings
-
-async def fetch():
-    print("fetching", flush=True)
-    await asyncio.sleep(3600)
-
-async def main(root, url, now):
-    settings = Settings(pathlib.Path(root), pathlib.Path(root), database_url=url)
-    async with opened(settings):
-        await SharedTokens(settings, lambda: int(now), "corp", {}).get("access_token", fetch)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-async def test_the_lease_of_a_killed_worker_runs_out(kept: Settings) -> None:
-    platform, time = Platform(), Time()
-    arguments = (str(kept.root), kept.database_url, str(time()))
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *arguments, stdout=PIPE)
-    assert worker.stdout is not None
-    assert await worker.stdout.readline() == b"fetching\n"
-    worker.kill()
-    await worker.wait()
-
-    async with opened(kept):
-        waiting = asyncio.create_task(others(kept, time).get("access_token", platform.gives))
-        await asyncio.sleep(0.5)
-        assert not waiting.done()
-        assert platform.asked == 0
-        time.passes(LEASE)
-
-        assert await waiting == "very-secret-1"
-
-
 async def test_a_refresh_token_is_kept_and_replaced_with_its_token(kept: Settings) -> None:
     time, given = Time(), [Token("very-secret-1", 7200, "refresh-1"), Token("very-secret-2", 7200, "refresh-2")]
     async with opened(kept):
@@ -256,16 +95,6 @@ async def test_a_refresh_token_is_kept_and_replaced_with_its_token(kept: Setting
 
         time.passes(120 * MINUTE)
         assert await others(kept, time).known("access_token") == Token("", 0, "refresh-2")
-
-
-async def test_a_fetch_that_fails_leaves_the_refresh_token(kept: Settings) -> None:
-    async with opened(kept):
-        tokens = others(kept, Time())
-        await tokens.put("access_token", Token("", 0, "refresh-1"))
-        with pytest.raises(ProviderBusy):
-            await tokens.get("access_token", Platform(fails=1).gives)
-
-        assert (await tokens.known("access_token")).refresh == "refresh-1"
 
 
 async def test_what_the_platform_gave_by_itself_is_used_by_all(kept: Settings) -> None:
@@ -292,17 +121,6 @@ async def test_a_refresh_token_outlives_a_change_of_the_secret_key(kept: Setting
     changed = replace(kept, secret_key=new)
     async with opened(changed):
         assert (await others(changed, Time()).known("access_token")).refresh == "refresh-1"
-
-
-async def test_who_fetches_while_the_platform_gives_takes_what_was_given(kept: Settings) -> None:
-    platform, time = Platform(), Time()
-    async with opened(kept):
-        fetching = asyncio.create_task(others(kept, time).get("access_token", platform.gives_late))
-        await asked(platform)
-        await others(kept, time).put("access_token", Token("given", 7200))
-        platform.open.set()
-
-        assert await fetching == "given"
 
 
 async def test_what_is_lent_says_how_long_the_platform_takes_it(kept: Settings) -> None:

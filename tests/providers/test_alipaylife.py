@@ -20,13 +20,25 @@ from ums.sandbox.script import Script
 from ums.vocabulary import Reason, SandboxAddress, State
 
 OURS, ALIPAYS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+
+
 OUR_PEM = OURS.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 OUR_PUBLIC_PEM, ALIPAYS_PUBLIC_PEM = (
     key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode() for key in (OURS, ALIPAYS)
 )
+
+
 CONTEXT = {"head_color": "#85be53", "url": "https://shop.example/o/1?a=1&b=2", "action_name": "查看详情"}
+
+
 CONTENT = {"template_id": "MDI4YzIx", "context": CONTEXT}
+
+
 EXAMPLE = Example({"appId": "key", "privateKey": "secret", "alipayPublicKey": "alipays"}, CONTENT, "2088{:012}")
+
+
 ANN, BEN, CEM = (Target(number, f"208810212245883{number}") for number in (7, 8, 9))
 
 
@@ -258,59 +270,8 @@ async def test_a_gateway_on_the_way_may_have_passed_the_message_on(life: AlipayL
         await sent(life)
 
 
-async def test_a_success_that_alipay_did_not_sign_is_not_believed(life: AlipayLife, doors: Doors) -> None:
-    doors.answer(200, answered(OURS, code="10000", msg="Success"))
-    doors.answer(200, b'{"alipay_open_public_message_single_send_response":{"code":"10000"}}')
-    doors.answer(200, answered(code="10000", msg="Success").replace(b"Success", b"success"))
-
-    answer = await sent(life, ANN, BEN, CEM)
-
-    assert {(o.state, o.code) for o in answer.outcomes} == {(State.UNKNOWN, "no_answer")}
-    assert all("not signed" in outcome.words for outcome in answer.outcomes)
-
-
-async def test_a_refusal_with_a_false_signature_is_not_believed_either(life: AlipayLife, doors: Doors) -> None:
-    doors.answer(200, answered(OURS, code="40004", msg="no", sub_code="PUB.MSG_SD_NOFOLLOW"))
-
-    [outcome] = (await sent(life)).outcomes
-
-    assert outcome.state is State.UNKNOWN
-
-
-async def test_a_fault_of_the_gateway_may_come_unsigned(life: AlipayLife, doors: Doors) -> None:
-    doors.answer(200, {"error_response": {"code": "40002", "msg": "Invalid", "sub_code": "isv.invalid-app-id"}})
-
-    with pytest.raises(ProviderRefused, match=r"isv\.invalid-app-id: Invalid"):
-        await sent(life)
-
-
-@pytest.mark.parametrize("field", ["privateKey", "alipayPublicKey"])
-@pytest.mark.parametrize("value", ["nonsense", "", "bm8ga2V5", "-----BEGIN PRIVATE KEY-----"])
-async def test_what_is_no_key_is_for_the_operator_and_is_not_shown(
-    session: aiohttp.ClientSession, doors: Doors, field: str, value: str
-) -> None:
-    wrong: dict[str, Any] = {"baseUrl": doors.url, field: value}
-    with pytest.raises(ProviderRefused) as refused:
-        await sent(provider(session, **wrong))
-
-    assert refused.value.code == field
-    assert not value or value not in str(refused.value)
-    assert doors.reports.empty()
-
-
 def test_nothing_is_taken_back() -> None:
     assert not AlipayLife.recalls
-
-
-async def test_a_stand_in_that_hides_its_key_is_worth_another_try(session: aiohttp.ClientSession, doors: Doors) -> None:
-    host, port = doors.url.removeprefix("http://").split(":")
-    doors.answer(200, b"<html>")
-    doors.hang_up()
-    life = provider(session, SandboxAddress(host, int(port)), alipayPublicKey="sandbox-alipay")
-
-    for _ in range(2):
-        with pytest.raises(ProviderBusy, match="public key"):
-            await sent(life)
 
 
 def _with(**context: object) -> dict[str, Any]:

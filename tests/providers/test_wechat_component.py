@@ -1,7 +1,5 @@
 """The calls of a third-party platform as they are sent, and what every answer means."""
 
-import json
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,18 +8,17 @@ import aiohttp
 import pytest
 
 from tests.providers.conftest import Doors, body
-from tests.providers.test_wechat_events import KEY, TOKEN, posted, signed
-from ums.errors import ProviderBusy, ProviderRefused, Unauthorized
-from ums.providers.contract import Account, Outcome, Report, Submission, Target
+from tests.providers.test_wechat_events import KEY, TOKEN
+from ums.errors import ProviderBusy, ProviderRefused
+from ums.providers.contract import Account, Outcome, Submission, Target
 from ums.providers.tokens import OwnTokens, Token, Tokens
-from ums.providers.wechat import component as module
 from ums.providers.wechat.component import ACCOUNT_TOKEN, TICKET, Component
-from ums.providers.wechat.crypto import signature
 from ums.providers.wechat.mini_program import Wechatmp
-from ums.sandbox.wechat.events import encrypted
 from ums.vocabulary import State
 
 APP_ID, PLATFORM, SECRET = "wxd101a85aa106f53e", "wx0123456789abcdef", "component-secret"
+
+
 CREDENTIALS = {
     "appId": APP_ID,
     "authorization": "qr",
@@ -30,7 +27,11 @@ CREDENTIALS = {
     "token": TOKEN,
     "encodingAesKey": KEY,
 }
+
+
 AT = "/cgi-bin/component"
+
+
 INFO: dict[str, dict[str, Any]] = {
     "authorizer_info": {"nick_name": "Shop", "user_name": "gh_1"},
     "authorization_info": {
@@ -39,7 +40,11 @@ INFO: dict[str, dict[str, Any]] = {
         "func_info": [{"funcscope_category": {"id": 89}}, {"funcscope_category": {"id": 7}}, {}],
     },
 }
+
+
 REFRESHED = {"authorizer_access_token": "access-1", "expires_in": 7200, "authorizer_refresh_token": "refresh-2"}
+
+
 MESSAGE = {"template_id": "T", "data": {"thing1": {"value": "Tea"}}}
 
 
@@ -234,32 +239,6 @@ async def test_a_stale_platform_token_is_replaced_and_the_call_repeated(
     assert (await doors.report(f"{AT}/api_get_authorizer_info")).query == {"access_token": "component-2"}
 
 
-@pytest.mark.parametrize("code", [61005, 61006, 61058, 40091])
-async def test_a_refused_ticket_is_asked_for_again(session: aiohttp.ClientSession, doors: Doors, code: int) -> None:
-    mini = made(session, doors.url)
-    await platform(mini).tokens.put(TICKET, Token("ticket-1", 3600))
-    doors.answer(200, {"errcode": code, "errmsg": "ticket-1 is old"})
-    doors.answer(200, {"errcode": 0, "errmsg": "ok"})
-
-    with pytest.raises(ProviderBusy, match=rf"{code}: \.\.\. is old; another ticket was asked for") as busy:
-        await platform(mini).found(APP_ID)
-
-    assert busy.value.retry_after == 60
-    await doors.report(f"{AT}/api_component_token")
-    started = body(await doors.report(f"{AT}/api_start_push_ticket"))
-    assert started == {"component_appid": PLATFORM, "component_secret": SECRET}
-
-
-async def test_a_ticket_that_does_not_come_is_worth_another_try_and_says_where_it_is_expected(
-    session: aiohttp.ClientSession, doors: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TICKET_WAIT", 0.1)
-    doors.answer(200, {"errcode": 0, "errmsg": "ok"})
-
-    with pytest.raises(ProviderBusy, match=f"no_ticket: .*{PLATFORM}.*/v1/wechat/events"):
-        await platform(made(session, doors.url)).found(APP_ID)
-
-
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -294,33 +273,3 @@ async def test_an_answer_that_is_lost_or_makes_no_sense_is_worth_another_try(
 
     with pytest.raises(ProviderBusy):
         await platform(mini).granted("queryauthcode@@@1")
-
-
-def notice(app_id: str = PLATFORM, token: str = TOKEN, key: str = KEY) -> Report:
-    """A ticket, as WeChat posts it."""
-    inner = (
-        f"<xml><AppId><![CDATA[{PLATFORM}]]></AppId><CreateTime>{int(time.time())}</CreateTime>"
-        "<InfoType><![CDATA[component_verify_ticket]]></InfoType>"
-        "<ComponentVerifyTicket><![CDATA[ticket@@@1]]></ComponentVerifyTicket></xml>"
-    )
-    envelope = encrypted(key, inner.encode(), app_id, b"0123456789abcdef")
-    query = signed(token, encrypt_type="aes")
-    query["msg_signature"] = signature(token, query["timestamp"], "n", envelope)
-    return posted(f"<xml><AppId>{PLATFORM}</AppId><Encrypt><![CDATA[{envelope}]]></Encrypt></xml>", query)
-
-
-async def test_a_notice_is_opened_with_the_platforms_key(mini: Wechatmp) -> None:
-    opened = mini.notice(notice())
-
-    assert (opened["InfoType"], opened["ComponentVerifyTicket"]) == ("component_verify_ticket", "ticket@@@1")
-
-
-@pytest.mark.parametrize("forged", [{"app_id": APP_ID}, {"token": "another"}, {"key": "B" * 43}])
-async def test_a_notice_of_somebody_else_is_refused(mini: Wechatmp, forged: dict[str, str]) -> None:
-    with pytest.raises(Unauthorized):
-        mini.notice(notice(**forged))
-
-
-async def test_a_notice_in_clear_is_refused(mini: Wechatmp) -> None:
-    with pytest.raises(Unauthorized, match="in clear"):
-        mini.notice(posted(json.dumps({"InfoType": "component_verify_ticket", "ComponentVerifyTicket": "forged"})))
