@@ -69,7 +69,7 @@ class Tally:
     """What the provider said to one of them."""
 
     def add(self, moves: Iterable[Mapping[str, Any]]) -> None:
-        """Rows of statements.DELIVERY_MOVES."""
+        """Rows of ledger_statements.DELIVERY_MOVES."""
         for move in moves:
             self.cells.update(moved([move]))
             whose = move["message_id"], move["delivery_channel"]

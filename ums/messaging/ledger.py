@@ -12,7 +12,7 @@ import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import execute, fetch, rows
-from ums.messaging import outbox, statements
+from ums.messaging import ledger_statements, outbox, statements
 from ums.messaging.counts import Tally, moved
 from ums.messaging.policy import Step, steps
 from ums.providers.contract import Via
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
     @property
     def fate(self) -> tuple[Any, ...]:
-        """All but whose it is, as statements.RUNS takes it."""
+        """All but whose it is, as ledger_statements.RUNS takes it."""
         reason = self.reason.value if self.reason else ""
         said = code(self.code), words(self.words), provider_id(self.provider_id)
         return int(self.state), reason, *said, self.at
@@ -79,7 +79,8 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
         return
     message_ids = rows([n] for n in sorted({entry.id >> 32 for entry in ordered}))
     policies = {
-        row["id"]: steps(orjson.loads(row["steps"])) for row in await fetch(tx, statements.LOCK_POLICIES, message_ids)
+        row["id"]: steps(orjson.loads(row["steps"]))
+        for row in await fetch(tx, ledger_statements.LOCK_POLICIES, message_ids)
     }
     told = bool(await fetch(tx, outbox.WANTING, message_ids))
     moving = tally or Tally()
@@ -87,7 +88,7 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
     for state, of_state in groupby(ordered, key=lambda entry: entry.state):
         runs = rows(_runs(of_state))
         if state is State.PLANNED:
-            await execute(tx, statements.NOTE_REFUSALS, runs)
+            await execute(tx, ledger_statements.NOTE_REFUSALS, runs)
         else:
             if told:
                 await outbox.add_moves(tx, runs, now)
@@ -97,7 +98,7 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
             await outbox.add_returns(tx, rows(_runs(overruling)), now)
         await _take_back(tx, rows(_runs(overruling)), policies, now, moving)
     if ways := [(entry.id, *way(entry.via)) for entry in ordered if entry.via]:
-        await execute(tx, statements.NOTE_WAYS, rows(ways))
+        await execute(tx, ledger_statements.NOTE_WAYS, rows(ways))
     if policies:
         await execute(tx, statements.NEXT_DUE, rows([n] for n in policies))
     if tally is None:
@@ -106,11 +107,11 @@ async def record(tx: BaseDBAsyncClient, entries: Iterable[Entry], now: int, tall
 
 async def note_opens(tx: BaseDBAsyncClient, delivery_ids: Sequence[int], now: int) -> None:
     """That these were looked at, which is no state of its own."""
-    await execute(tx, statements.NOTE_OPENS, rows([n] for n in delivery_ids), now)
+    await execute(tx, ledger_statements.NOTE_OPENS, rows([n] for n in delivery_ids), now)
 
 
 def _runs(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
-    """Entries in the order of their ids, those side by side with the same fate made one: see statements.RUNS.
+    """Entries in the order of their ids, those side by side with the same fate made one: see ledger_statements.RUNS.
 
     Of two that speak of the same delivery, the first counts.
     """
@@ -130,24 +131,24 @@ def _runs(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
 
 async def _move(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int, tally: Tally) -> None:
     # First everything that must still see the old states, the deliveries themselves last.
-    tally.add(await fetch(tx, statements.DELIVERY_MOVES, runs))
-    tally.cells.update(moved(await fetch(tx, statements.RECIPIENT_MOVES, runs)))
-    await execute(tx, statements.MOVE_RECIPIENTS, runs)
+    tally.add(await fetch(tx, ledger_statements.DELIVERY_MOVES, runs))
+    tally.cells.update(moved(await fetch(tx, ledger_statements.RECIPIENT_MOVES, runs)))
+    await execute(tx, ledger_statements.MOVE_RECIPIENTS, runs)
     if policies:
-        await execute(tx, statements.SET_FIRST_LOOKS, runs, now, _first_looks(policies))
-    await execute(tx, statements.MOVE_DELIVERIES, runs)
+        await execute(tx, ledger_statements.SET_FIRST_LOOKS, runs, now, _first_looks(policies))
+    await execute(tx, ledger_statements.MOVE_DELIVERIES, runs)
 
 
 async def _take_back(tx: BaseDBAsyncClient, runs: str, policies: Policies, now: int, tally: Tally) -> None:
     """What had been delivered comes back. Of somebody who got it elsewhere too, that stays the best."""
-    tally.add(await fetch(tx, statements.DELIVERY_RETURNS, runs))
+    tally.add(await fetch(tx, ledger_statements.DELIVERY_RETURNS, runs))
     if policies:
-        await execute(tx, statements.LOOK_AT_RETURNS, runs, now, _first_looks(policies))
-    await execute(tx, statements.RETURN_DELIVERIES, runs)
-    tally.cells.update(moved(await fetch(tx, statements.RECIPIENT_RETURNS, runs)))
-    await execute(tx, statements.RETURN_RECIPIENTS, runs)
+        await execute(tx, ledger_statements.LOOK_AT_RETURNS, runs, now, _first_looks(policies))
+    await execute(tx, ledger_statements.RETURN_DELIVERIES, runs)
+    tally.cells.update(moved(await fetch(tx, ledger_statements.RECIPIENT_RETURNS, runs)))
+    await execute(tx, ledger_statements.RETURN_RECIPIENTS, runs)
     if policies:
-        await execute(tx, statements.REOPEN, rows([n] for n in policies))
+        await execute(tx, ledger_statements.REOPEN, rows([n] for n in policies))
 
 
 def _first_looks(policies: Policies) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ums.database import connection, execute, rows
-from ums.messaging.statements import RUNS
+from ums.messaging.ledger_statements import RUNS
 from ums.vocabulary import Told
 
 PATIENCE = 10_000
@@ -32,7 +32,7 @@ async def know(addresses: Collection[tuple[str, str]]) -> None:
 
 
 async def add_moves(tx: BaseDBAsyncClient, runs: str, now: int) -> None:
-    """What the ledger is about to move; `runs` as statements.RUNS takes it."""
+    """What the ledger is about to move; `runs` as ledger_statements.RUNS takes it."""
     await execute(tx, _ADD_MOVES, runs, now + PATIENCE)
 
 
