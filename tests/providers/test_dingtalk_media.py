@@ -39,7 +39,7 @@ async def test_a_file_is_uploaded_once_and_sent_by_its_id(
         await ding.send(Submission("", content, [target], 0, files=[PLAN]))
 
     assert check("content/dingtalk", content) == []
-    assert ding.named(content) == ["https://house.example/plan"]
+    assert ding.named(content) == [(("msg", form, "url"), "https://house.example/plan")]
     first, second = running.record("dingtalk").accepted
     assert first["msg"] == second["msg"]
     assert first["msg"][form].keys() == {"media_id", *more}

@@ -80,7 +80,9 @@ async def test_the_pictures_of_articles_are_uploaded_too(session: aiohttp.Client
     content = {"msgtype": "mpnews", "mpnews": {"articles": [ARTICLE, ARTICLE | {"title": "Again"}]}}
     wecom = provider(session, running.address)
 
-    assert wecom.named(content) == ["https://shop.example/cover.png"] * 2
+    assert wecom.named(content) == [
+        (("mpnews", "articles", n, "thumb_url"), "https://shop.example/cover.png") for n in range(2)
+    ]
     await sent(wecom, content, COVER, COVER)
 
     [accepted] = running.record("wecom").accepted

@@ -6,16 +6,17 @@ https://docs.jiguang.cn/jums/server/rest_api_jums_material
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ums.database import connection, execute, fetch, rows, transaction
+from ums.documents import Path, json_path
 from ums.errors import CallerRefused, Problem
 from ums.messaging.engine import Engine
 from ums.models import Message
+from ums.providers import providers
 from ums.settings import Settings
-from ums.vocabulary import ChannelType
 
 HOUR = 3_600_000
 PART = 256 * 1024
@@ -70,10 +71,15 @@ def typed(content_type: str) -> str:
     return found
 
 
-def files(content: Mapping[str, Any]) -> Sequence[str]:
-    """The URLs of what is to be attached, in `{channel type: content}`."""
-    found: Sequence[str] = content.get(ChannelType.EMAIL.value, {}).get("files", ())
-    return found
+def files(content: Mapping[str, Any]) -> Mapping[Path, str]:
+    """The URLs of the files in `{channel type: content}`, by their places."""
+    return {
+        (kind, *file.at): file.url
+        for kind, body in content.items()
+        for provider in providers().values()
+        if provider.type.value == kind
+        for file in provider.named(body)
+    }
 
 
 def key_of(settings: Settings, url: str) -> str:
@@ -86,25 +92,28 @@ def _door(settings: Settings) -> str:
 
 
 async def check(engine: Engine, message: Message, path: str) -> None:
-    """Raises CallerRefused when it names a material that its Channel has not, or not for long enough."""
-    keys = {n: key for n, url in enumerate(files(message.content)) if (key := key_of(engine.settings, url))}
+    """Raises CallerRefused when it names a material that its Channel has not, or not for long enough.
+
+    `path` is where its content stands in the input.
+    """
+    keys = {at: key for at, url in files(message.content).items() if (key := key_of(engine.settings, url))}
     if not keys:
         return
     found = await fetch(connection(), _EXPIRIES, message.channel, rows([key] for key in keys.values()))
     expiries = {row["key"]: row["expires_at"] for row in found}
-    if problems := list(_problems(keys, expiries, message, f"{path}.email.files")):
+    if problems := list(_problems(keys, expiries, message, path)):
         raise CallerRefused(problems)
 
 
-def _problems(keys: Mapping[int, str], expiries: Mapping[str, int], message: Message, path: str) -> Iterator[Problem]:
-    for n, key in keys.items():
-        until = expiries.get(key)
+def _problems(keys: Mapping[Path, str], expiries: Mapping[str, int], message: Message, path: str) -> Iterator[Problem]:
+    for at, key in keys.items():
+        until, place = expiries.get(key), path + json_path(at).removeprefix("$")
         if until is None:
             words = f"Channel {message.channel} has no such material, or has it no more; upload the file again"
-            yield Problem(path=f"{path}[{n}]", code="unknown_material", message=words)
+            yield Problem(path=place, code="unknown_material", message=words)
         elif until <= message.send_at:
             words = "the material will be gone when the message is sent; upload it with a longer time_to_live"
-            yield Problem(path=f"{path}[{n}]", code="material_expires", message=words)
+            yield Problem(path=place, code="material_expires", message=words)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import aiohttp
 
+from ums.documents import Path
 from ums.providers.keeper import Keeper, ObjectId, Reviewed
 from ums.providers.pace import OwnPace, Pace
 from ums.providers.tokens import OwnTokens, Token, Tokens, TokensOf
@@ -52,6 +53,14 @@ class Target(NamedTuple):  # one of a million: cheaper than a dataclass
     id: int
     """The delivery's id."""
     address: str
+
+
+class Named(NamedTuple):
+    """A file that a content names."""
+
+    at: Path
+    """Where in the content."""
+    url: str
 
 
 @dataclass(frozen=True)
@@ -184,9 +193,10 @@ class Provider(Keeper):
     collected_every: int = 0
     """Seconds between two calls of `collect`; 0: nothing is to be collected."""
 
-    def named(self, content: Mapping[str, Any]) -> Sequence[str]:
-        """The URLs of the files that a content names; what is behind them is in `Submission.files`, in this order."""
-        return content.get("files", ()) if self.attaches else ()
+    @classmethod
+    def named(cls, content: Mapping[str, Any]) -> Sequence[Named]:
+        """The files that a content names; what is behind their URLs is in `Submission.files`, in this order."""
+        return [Named(("files", n), url) for n, url in enumerate(content.get("files", ()))] if cls.attaches else ()
 
     async def request_key(self) -> str:
         """An idempotency key that makes a repeated Submission harmless; empty where the provider knows none."""

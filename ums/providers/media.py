@@ -1,12 +1,13 @@
 """Files that a platform must have before a message can show them: uploaded once, and known there by an id for days."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from ums.documents import Path
 from ums.errors import UmsError
-from ums.providers.contract import Attachment
+from ums.providers.contract import Attachment, Named
 from ums.providers.tokens import Token, Tokens
 
 
@@ -16,6 +17,8 @@ class Slot(NamedTuple):
     kind: str
     """As the platform's upload calls it."""
     part: dict[str, Any]
+    at: Path
+    """Of the part in the content."""
     url_field: str = "url"
     id_field: str = "media_id"
 
@@ -32,9 +35,9 @@ Upload = Callable[[str, Attachment], Awaitable[Token]]
 """Of a kind and a file; gives its id, and for how long that is good."""
 
 
-def urls(slots: Sequence[Slot]) -> list[str]:
-    """Of the files, in the order of their places."""
-    return [slot.part[slot.url_field] for slot in slots]
+def named(slots: Iterable[Slot]) -> list[Named]:
+    """The files, in the order of their places."""
+    return [Named((*slot.at, slot.url_field), slot.part[slot.url_field]) for slot in slots]
 
 
 async def put_ids(

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from tests.shop import Shop
-from ums.messaging.materials import Upload, keep
+from ums.messaging.materials import HOUR, Upload, keep
 from ums.people.users import Bindings
 from ums.people.users import Upload as Person
 from ums.vocabulary import ChannelType, State
@@ -43,12 +43,13 @@ async def test_each_platform_is_given_the_file_that_its_content_names_once(shop:
     assert set((await shop.states(message)).values()) == {State.DELIVERED}
 
 
-async def test_a_material_of_another_channel_goes_to_nobody(shop: Shop) -> None:
+async def test_a_material_whose_time_is_over_at_delivery_goes_to_nobody(shop: Shop) -> None:
     await staffed(shop)
-    url = await material(shop, "menu.pdf", b"%PDF the menu", channel="shop")
+    url = await material(shop, "menu.pdf", b"%PDF the menu")
 
     content = {"wecom": {"msgtype": "file", "file": {"url": url}}}
     message = await shop.sends({"users": {"userIds": ["ann"]}}, "staff", content=content)
+    shop.time.passes(24 * HOUR)
     await shop.works()
 
     assert shop.sandbox.record("wecom").submissions == 0

@@ -32,7 +32,7 @@ async def update(engine: Engine, channel: Body, message_id: int, changes: Change
         message = await _waiting(tx, channel["name"], message_id, engine.clock())
         request = changed(request_of(message, pinned), changes)
         await _rewrite(tx, message, Draft(newest, channel, request, by), engine.clock())
-        await materials.check(engine, message, "input.body")
+        await materials.check(engine, message, "input.body.template" if request.template else "input.body.content")
     engine.wake_later(Priority(message.priority))
     return message
 

@@ -157,7 +157,7 @@ async def _connect(engine: Engine, lease: Lease) -> tuple[Provider, Prepared]:
     content = said.content[kind.value]
     if gone := snapshot.names(said.channel).gone({kind.value: content}, lease.delivery_channel):
         raise TemplateGone(gone)
-    urls = provider.named(content)
+    urls = [file.url for file in provider.named(content)]
     files = await attachments(engine, lease.message_id, said.channel, urls) if urls else ()
     linked = clicks.wanted(declared, personal=provider.personal)
     try:

@@ -18,4 +18,4 @@ def slots(msg: Mapping[str, Any]) -> Iterator[Slot]:
     """Where the URL of a file stands; every other message names none, or names a media_id itself."""
     form = msg["msgtype"]
     if form in FORMS and "url" in msg[form]:
-        yield Slot(form, msg[form])
+        yield Slot(form, msg[form], ("msg", form))

@@ -9,11 +9,22 @@ import aiohttp
 import orjson
 
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.contract import Account, Answer, Attachment, Common, Outcome, Provider, Receipt, Submission, Target
+from ums.providers.contract import (
+    Account,
+    Answer,
+    Attachment,
+    Common,
+    Named,
+    Outcome,
+    Provider,
+    Receipt,
+    Submission,
+    Target,
+)
 from ums.providers.dingtalk.codes import Fate, Said, receipts
 from ums.providers.dingtalk.media import GONE, LIVES, REFUSALS, slots
 from ums.providers.exchange import Exchange, Reply
-from ums.providers.media import MediaRefused, put_ids, urls
+from ums.providers.media import MediaRefused, named, put_ids
 from ums.providers.tokens import Token
 from ums.vocabulary import ChannelType, Proof, Reason, State, system_clock
 
@@ -57,8 +68,9 @@ class Dingtalk(Provider):
         self._key, self._secret = credentials["appKey"], credentials["appSecret"]
         self._exchange = Exchange(session, base)
 
-    def named(self, content: Mapping[str, Any]) -> Sequence[str]:
-        return urls(list(slots(content["msg"])))
+    @classmethod
+    def named(cls, content: Mapping[str, Any]) -> Sequence[Named]:
+        return named(slots(content["msg"]))
 
     async def send(self, submission: Submission) -> Answer:
         """One task at most: what a halved batch leaves over is PLANNED, so that each task is an answer of its own.

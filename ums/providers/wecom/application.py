@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import aiohttp
 
 from ums.errors import OutcomeUnknown, ProviderBusy
-from ums.providers.contract import Account, Answer, Attachment, Common, Outcome, Provider, Submission, Target
+from ums.providers.contract import Account, Answer, Attachment, Common, Named, Outcome, Provider, Submission, Target
 from ums.providers.exchange import Exchange, Reply
-from ums.providers.media import MediaRefused, put_ids, urls
+from ums.providers.media import MediaRefused, named, put_ids
 from ums.providers.pace import Bound
 from ums.providers.tokens import Token
 from ums.providers.wecom.answers import CONTENT, NOBODY, OK, TOKEN_REFUSED, outcome, refusal, said
@@ -70,8 +70,9 @@ class WecomApplication(Provider):
         """Why this content is not sent at all; empty when it is."""
         return oversized(content)
 
-    def named(self, content: Mapping[str, Any]) -> Sequence[str]:
-        return urls(list(slots(content)))
+    @classmethod
+    def named(cls, content: Mapping[str, Any]) -> Sequence[Named]:
+        return named(slots(content))
 
     async def send(self, submission: Submission) -> Answer:
         """Files are uploaded first; once more when WeCom has lost what it gave for them."""

@@ -19,7 +19,7 @@ def slots(content: Mapping[str, Any]) -> Iterator[Slot]:
     form = content["msgtype"]
     body = content[form]
     if form in _FORMS and "url" in body:
-        yield Slot(form, body)
-    for article in body.get("articles", ()) if form == "mpnews" else ():
+        yield Slot(form, body, (form,))
+    for n, article in enumerate(body.get("articles", ()) if form == "mpnews" else ()):
         if "thumb_url" in article:
-            yield Slot("image", article, "thumb_url", "thumb_media_id")
+            yield Slot("image", article, (form, "articles", n), "thumb_url", "thumb_media_id")
