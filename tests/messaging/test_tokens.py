@@ -9,9 +9,9 @@ from tests.messaging.token_platform import kept as kept
 from tests.messaging.token_platform import tokens as tokens
 from tests.plants import tables
 from tests.shop import Time
-from ums.database import connection, execute, opened
+from ums.database import connection, execute, fetch, opened
 from ums.errors import ProviderRefused
-from ums.messaging.tokens import SharedTokens
+from ums.messaging.tokens import LEASE, SharedTokens, forget_media
 from ums.providers.tokens import Token
 from ums.reconcile.secrets import rotate
 from ums.settings import SecretRef, Settings
@@ -170,3 +170,36 @@ async def test_without_a_secret_key_nothing_is_fetched(kept: Settings) -> None:
 
     assert refused.value.code == "secret_missing"
     assert platform.asked == 0
+
+
+async def test_ids_of_files_that_no_message_uses_any_more_are_removed_and_no_other_token(
+    kept: Settings, tokens: SharedTokens
+) -> None:
+    time, brief, long = Time(), Platform(lives=60), Platform(lives=86_400)
+    for name, platform in (("media/file/old", brief), ("media/file/new", long), ("access_token", brief)):
+        await tokens.get(name, platform.gives)
+    time.passes(2 * MINUTE)
+    await execute(connection(), _LEASED, time() + 1)
+
+    removed = [await forget_media(time(), 10), await forget_media(time(), 10)]
+
+    assert removed == [1, 0]
+    names = [row["name"] for row in await fetch(connection(), "SELECT name FROM provider_token ORDER BY name")]
+    assert names == ["access_token", "media/file/new", "media/file/under way"]
+    again = await others(kept, time).get("media/file/old", long.gives)
+    assert again == long.given[-1] != brief.given[0]
+
+
+async def test_so_many_are_removed_in_a_step_and_what_a_killed_worker_left_too(tokens: SharedTokens) -> None:
+    time, platform = Time(), Platform(lives=60)
+    for n in range(3):
+        await tokens.get(f"media/image/{n}", platform.gives)
+    await execute(connection(), _LEASED, time() + LEASE)
+    time.passes(2 * MINUTE)
+
+    assert [await forget_media(time(), 3) for _ in range(3)] == [3, 1, 0]
+
+
+_LEASED = """
+INSERT INTO provider_token (delivery_channel, name, ciphertext, expires_at, lease_until, lease_token)
+VALUES ('corp', 'media/file/under way', '', 0, $1, 'somebody')"""

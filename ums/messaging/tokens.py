@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ums.database import connection, execute, fetch
+from ums.database import connection, execute, fetch, rows, transaction
 from ums.errors import ProviderBusy, ProviderRefused, SecretMissing
+from ums.providers.media import PREFIX
 from ums.providers.tokens import Token, Tokens, renewed_after
 from ums.settings import Settings, seal, unseal
 from ums.vocabulary import Clock
@@ -162,6 +163,16 @@ class SharedTokens(Tokens):
         return (value, ends_at, refresh) if account == self._account else ("", 0, "")
 
 
+async def forget_media(now: int, most: int) -> int:
+    """Remove some ids of files that no message uses any more; how many. Whoever needs the file uploads it anew.
+
+    Every other token is one of a few for ever, and its row is where the next one goes.
+    """
+    async with transaction() as tx:
+        over = await fetch(tx, _OVER, now, f"{PREFIX}%", most)
+        return await execute(tx, _FORGET, rows([row["id"]] for row in over)) if over else 0
+
+
 _LOOK_UP = "SELECT ciphertext, expires_at, lease_until FROM provider_token WHERE delivery_channel = $1 AND name = $2"
 
 # Who saw another token than the one that is there now looks again.
@@ -185,3 +196,10 @@ SET ciphertext = $3, expires_at = $4, lease_until = 0, lease_token = ''"""
 _GIVE_BACK = """
 UPDATE provider_token SET lease_until = 0, lease_token = ''
 WHERE delivery_channel = $1 AND name = $2 AND lease_token = $3"""
+
+# Not while somebody uploads it.
+_OVER = """
+SELECT id FROM provider_token WHERE name LIKE $2 AND expires_at <= $1 AND lease_until <= $1
+ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED"""
+
+_FORGET = "DELETE FROM provider_token WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"

@@ -10,6 +10,9 @@ from ums.errors import UmsError
 from ums.providers.contract import Attachment, Named
 from ums.providers.tokens import Token, Tokens
 
+PREFIX = "media/"
+"""Of the names under which ids are kept among the tokens."""
+
 
 class Slot(NamedTuple):
     """A place in a message where the URL of a file stands, and where its id is to stand."""
@@ -50,7 +53,7 @@ async def put_ids(
     ids = []
     old = spoiled or [""] * len(slots)
     for slot, file, gone in zip(slots, files, old, strict=True):
-        name = f"media/{slot.kind}/{hashlib.sha256(file.content).hexdigest()[:48]}"
+        name = f"{PREFIX}{slot.kind}/{hashlib.sha256(file.content).hexdigest()[:48]}"
         ids.append(await tokens.get(name, partial(upload, slot.kind, file), gone))
         del slot.part[slot.url_field]
         slot.part[slot.id_field] = ids[-1]

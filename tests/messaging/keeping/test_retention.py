@@ -245,6 +245,21 @@ async def test_receipts_that_nobody_waits_for_go_in_steps_too(shop: Shop) -> Non
     assert await kept() == {"waiting_receipt": 3}
 
 
+async def test_what_platforms_call_files_goes_once_it_is_over(shop: Shop) -> None:
+    row = ("corp", "media/file/aa", "sealed", shop.time() + MINUTE)
+    await execute(connection(), _ADD_TOKEN, *row)
+    assert await cleared(shop.engine) == []
+
+    shop.time.passes(MINUTE)
+
+    assert await cleared(shop.engine) == [1]
+
+
+_ADD_TOKEN = """
+INSERT INTO provider_token (delivery_channel, name, ciphertext, expires_at, lease_until, lease_token)
+VALUES ($1, $2, $3, $4, 0, '')"""
+
+
 async def until(claim: Callable[[], Awaitable[bool]]) -> None:
     while not await claim():
         await asyncio.sleep(0.02)
