@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.rehearsal.conftest import SHOP
 from ums.durations import milliseconds, spelled
 from ums.errors import ConfigInvalid
-from ums.rehearsal import Played, read, run
+from ums.rehearsal import Played, declared, read, run
 from ums.rehearsal.run import WORTH
 from ums.snapshot import Snapshot
 
@@ -99,6 +100,50 @@ def test_a_server_that_took_it_is_all_that_e_mail_can_tell(snapshot: Snapshot, t
     assert [[h.what for h in one.timeline] for one in (taken, refused)] == [
         ["goes out", "delivered"], ["goes out", "refused"],
     ]  # fmt: skip
+
+
+MINI = """---
+apiVersion: ums/v1
+kind: DeliveryChannel
+name: mini
+platform: wechatmp
+credentials: {how}
+---
+apiVersion: ums/v1
+kind: SendPolicy
+channel: shop
+name: mini-then-sms
+steps:
+  - send: [mini]
+  - send: [sms]
+    when: {all: [{notDelivered: mini, within: 5m}]}
+"""
+SECRET = "{appId: wx0123456789abcdef, appSecret: {env: NOWHERE_SET}}"
+QR = """{appId: wx0123456789abcdef, authorization: qr, componentAppId: wx0123456789abcde0,
+  componentAppSecret: {env: NOWHERE_SET}, token: {env: NOWHERE_SET}, encodingAesKey: {env: NOWHERE_SET}}"""
+
+
+@pytest.mark.parametrize(
+    ("how", "happens", "sms"),
+    [
+        (SECRET, {}, None),
+        (QR, {}, 5 * MINUTE),
+        (QR, {"ann": {"mini": {"delivered": "1m"}}}, None),
+        (QR, {"ann": {"mini": {"undelivered": "1m"}}}, MINUTE),
+    ],
+    ids=["taken", "no event", "delivered", "undelivered"],
+)
+def test_a_mini_program_that_authorized_a_platform_has_delivered_what_its_event_says(
+    tmp_path: Path, how: str, happens: Any, sms: int | None
+) -> None:
+    (tmp_path / "declared").mkdir()
+    granted = SHOP.replace("[app, sms, mail]", "[app, sms, mail, mini]")
+    (tmp_path / "declared" / "shop.yaml").write_text(granted + MINI.replace("{how}", how))
+
+    people = {"ann": ["mini", "sms"]}
+    one = played(declared(tmp_path / "declared"), tmp_path, "mini-then-sms", people=people, happens=happens)
+
+    assert went_out(one) == ({"mini": 0} if sms is None else {"mini": 0, "sms": sms})
 
 
 def test_a_deadline_ends_it(snapshot: Snapshot, tmp_path: Path) -> None:

@@ -101,9 +101,12 @@ class ScriptedConnections(Connections):
         self.script = script
 
     async def get(self, snapshot: Snapshot, code: str) -> Provider:
-        platform = snapshot.all("DeliveryChannel")[code]["platform"]
+        declared = snapshot.all("DeliveryChannel")[code]
+        platform = declared["platform"]
         known = PLATFORMS[platform] if platform in PLATFORMS else providers()[platform]
-        accepted = known.detects.get(State.DELIVERED) is Proof.ACCEPTED
+        # An account that authorized a third-party platform gets an event about each message, a Mini Program too.
+        told = declared["credentials"].get("authorization") == "qr"
+        accepted = known.detects.get(State.DELIVERED) is Proof.ACCEPTED and not told
         return Scripted(code, self.script, TAKEN if accepted else SILENT)
 
     async def drop(self, code: str) -> None:
