@@ -27,7 +27,8 @@ the policy that a Channel uses by default.
 - **Durations** are a number and `s`, `m` or `h`. **Times of day** are text, `"22:00"`.
 - **Long lists** may stand in a file beside the document: `.txt`, `.csv` or `.xlsx`, at most 50,000 rows and 30 MB. What
   is wrong in it is reported with its row.
-- **Renaming** is `moved: {from: old-name}`. A DeliveryChannel and a Member keep their name for ever.
+- **Renaming** is `moved: {from: old-name}`. A DeliveryChannel, a Channel and a Member keep their name for ever:
+  addresses, messages, numbers and the audit log stand under it. What people see is the `title`.
 - **Warnings** (a window that is too short, content that reaches nobody) are printed and stop nothing.
 """
 
@@ -41,8 +42,10 @@ COMMON = ("apiVersion", "kind", "title", "description", "labels", "protect", "mo
 def page() -> Iterator[str]:
     yield INTRODUCTION
     yield "## Every document\n"
-    channel = whole("channel")["properties"]
-    common = {name: channel[name] for name in COMMON} | {"kind": {"type": "string", "description": "What it declares."}}
+    template = whole("template")["properties"]
+    common = {name: template[name] for name in COMMON} | {
+        "kind": {"type": "string", "description": "What it declares."}
+    }
     yield from _table(_fields({"properties": common, "required": ["apiVersion", "kind"]}, "", ""))
     for kind in KINDS:
         yield f"## {kind.name}\n"

@@ -9,6 +9,16 @@ from ums.cli import main
 HEAD = "apiVersion: ums/v1\nkind: Installation\n"
 CHANNEL = "apiVersion: ums/v1\nkind: Channel\nname: shop\nmasterSecret: {generate: true}\ndeliveryChannels: []\n"
 
+SEGMENT = """---
+apiVersion: ums/v1
+kind: Segment
+channel: shop
+name: vips
+title: Our best
+members: [u1]
+"""
+RENAMED = SEGMENT.replace("vips", "best") + "moved: {from: vips}\n"
+
 
 class Terminal:
     """Runs commands in a folder with a `ums.yaml` and one Channel."""

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from tests.cli.conftest import CHANNEL, Terminal
+from tests.cli.conftest import CHANNEL, RENAMED, SEGMENT, Terminal
 
 HELLO = """---
 apiVersion: ums/v1
@@ -243,22 +243,21 @@ def test_a_selection_of_nothing_is_a_slip(ums: Terminal) -> None:
     )
 
 
-def test_a_renamed_object_is_neither_deleted_nor_created_and_keeps_its_secret(ums: Terminal) -> None:
+def test_a_renamed_object_is_neither_deleted_nor_created(ums: Terminal) -> None:
+    ums.channel.write_text(CHANNEL + SEGMENT)
     ums.run("apply")
-    secret = ums.run("secret", "show", "Channel/shop", "masterSecret")
-    ums.channel.write_text(CHANNEL.replace("shop", "store") + "title: shop\nkey: shop\nmoved: {from: shop}\n")
+    ums.channel.write_text(CHANNEL + RENAMED)
 
     assert ums.run("apply", "--prune")[:2] == (
         0,
         (
-            "Channel\n"
-            "  ~ shop -> store\n"
-            '      name: "shop" -> "store"\n'
+            "Segment\n"
+            "  ~ shop/vips -> shop/best\n"
+            '      name: "vips" -> "best"\n'
             "0 to create, 1 to update, 0 to delete.\n"
             "revision 2 applied\n"
         ),
     )
-    assert ums.run("secret", "show", "Channel/store", "masterSecret") == secret
     assert ums.run("plan", "--prune")[1] == "Nothing to change: revision 2 is what the files say.\n"
 
 

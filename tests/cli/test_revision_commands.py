@@ -3,7 +3,7 @@
 import json
 import re
 
-from tests.cli.conftest import CHANNEL, Terminal
+from tests.cli.conftest import CHANNEL, RENAMED, SEGMENT, Terminal
 
 
 def two_revisions(ums: Terminal) -> None:
@@ -76,12 +76,13 @@ def test_a_rollback_to_nowhere_is_said(ums: Terminal) -> None:
 
 
 def test_a_renamed_object_is_shown_as_one_change(ums: Terminal) -> None:
+    ums.channel.write_text(CHANNEL + SEGMENT)
     ums.run("apply")
-    ums.channel.write_text(CHANNEL.replace("shop", "store") + "title: shop\nkey: shop\nmoved: {from: shop}\n")
+    ums.channel.write_text(CHANNEL + RENAMED)
     ums.run("apply")
 
     assert ums.run("show", "2")[1].splitlines()[1:] == [
-        "Channel",
-        "  ~ shop -> store",
-        '      name: "shop" -> "store"',
+        "Segment",
+        "  ~ shop/vips -> shop/best",
+        '      name: "vips" -> "best"',
     ]

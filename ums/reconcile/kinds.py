@@ -133,6 +133,7 @@ KINDS = (
             rules_channel.one_default_address,
             rules_channel.caps_remembered,
         ),
+        immovable="its messages and numbers are kept under the name, so it is the same for ever; change the title",
         decides=(("frequencyCaps",),),
         generated=("masterSecret",),
     ),

@@ -71,8 +71,8 @@ class _House:
         """The DeliveryChannels that a change touches: itself, or those whose grant it changes."""
         if change.kind == "DeliveryChannel":
             return frozenset([change.old_key[1]])
-        if change.kind != "Channel" or change.moved_from:
-            return frozenset(_granted(change.before) if change.kind == "Channel" else ())
+        if change.kind != "Channel":
+            return frozenset()
         old, new = _granted(change.before), _granted(change.after)
         return frozenset(code for code in {*old, *new} if old.get(code) != new.get(code))
 
@@ -81,8 +81,7 @@ class _House:
         channels = [key for key in near if key[0] == "Channel"] if change.kind == "DeliveryChannel" else []
         owned = [key for one in channels for key in self.referrers.get(one, ())]
         users = sorted({*near, *owned})
-        stays = change.after is not None and not change.moved_from
-        if change.kind == "DeliveryChannel" or (change.kind == "Channel" and stays):
+        if change.kind == "DeliveryChannel" or (change.kind == "Channel" and change.after is not None):
             # Most changes of a Channel are a title: only what uses a changed grant feels it.
             users = [key for key in users if self._uses(key, codes)]
         return Touched(
