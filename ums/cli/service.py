@@ -118,7 +118,7 @@ async def _prepared(settings: Settings) -> Snapshot:
         await upgrade(settings)
     changes = await reconcile(settings, write=False)
     if changes.base == 0 and changes.changes:
-        changes = await reconcile(settings, write=True)
+        changes = await reconcile(settings, write=True, effects=False)  # the stand-ins do not answer yet
         print(f"applied {settings.config} as revision {changes.revision}")
     elif changes.changes:
         print(f"{len(changes.changes)} changes in {settings.config} are not applied; see them with: ums plan")

@@ -27,8 +27,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-async def reconcile(settings: Settings, *, write: bool, options: Options = DEFAULT, note: Note | None = None) -> Plan:
-    """What makes the database say what the files say; with `write` it is done, and the plan's revision is live."""
+async def reconcile(
+    settings: Settings, *, write: bool, options: Options = DEFAULT, note: Note | None = None, effects: bool = True
+) -> Plan:
+    """What makes the database say what the files say; with `write` it is done, and the plan's revision is live.
+
+    Without `effects`, what it causes at providers is left to the workers.
+    """
     declared = checked(settings.config)
     if never_ran(settings) and not write:
         made = plan(declared.bodies, Live(), options)
@@ -36,7 +41,9 @@ async def reconcile(settings: Settings, *, write: bool, options: Options = DEFAU
     async with ready(settings, write=write):
         made = replace(await _planned(declared, options), places=Places(declared.declared, settings))
         if write:
-            await _applied(settings, made, options, note)
+            await apply(settings, made, note or Note(), force=options.force)
+            if effects:
+                await perform(settings, system_clock)
     return made
 
 
@@ -49,7 +56,8 @@ async def back_to(settings: Settings, number: int, options: Options = DEFAULT) -
 async def apply_plan(settings: Settings, made: Plan, options: Options = DEFAULT, note: Note | None = None) -> None:
     """Apply exactly that plan, whatever the files say by now; raises PlanStale when it is out of date."""
     async with ready(settings, write=True):
-        await _applied(settings, made, options, note)
+        await apply(settings, made, note or Note(), force=options.force)
+        await perform(settings, system_clock)
 
 
 async def drifted(settings: Settings) -> Plan:
@@ -89,8 +97,3 @@ async def _planned(wanted: Checked, options: Options, clock: Clock = system_cloc
     live = await current()
     made = plan(wanted.bodies, live, options, wanted.moved)
     return replace(await with_radius(made, live, clock()), warnings=tuple(wanted.warnings))
-
-
-async def _applied(settings: Settings, made: Plan, options: Options, note: Note | None) -> None:
-    await apply(settings, made, note or Note(), force=options.force)
-    await perform(settings, system_clock)
