@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ums.errors import Problem
-from ums.values import Refused, ValueBuilder
+from ums.values import TOO_DEEP, Refused, ValueBuilder
 
 Path = tuple[str | int, ...]
 """Where a value stands: the keys and indexes that lead to it."""
@@ -139,6 +139,8 @@ def _unreadable(file: str, before: str, message: str) -> Problem:
 
 def _marked(file: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
+    if error.context == "while increasing flow level":  # libyaml has a bound of its own, and looks that far ahead
+        return _at(file, mark, TOO_DEEP)
     context = f" {error.context}" if error.context else ""
     return _at(file, mark, f"not YAML{context}: {error.problem}")
 

@@ -15,6 +15,9 @@ MAX_VALUES = 200_000
 _MERGE = "<< without quotes"
 
 
+TOO_DEEP = f"found more than {MAX_DEPTH} levels; write it flatter"
+
+
 class Refused(Exception):
     """A file that must not be looked at any further; with the mark and the message.
 
@@ -86,7 +89,7 @@ class ValueBuilder:
         if event.anchor:
             self._anchor(event, value, 0)
         if len(self._open) == MAX_DEPTH:
-            raise Refused(event.start_mark, f"found more than {MAX_DEPTH} levels; write it flatter")
+            raise Refused(event.start_mark, TOO_DEEP)
         self._open.append(_Open(value, event, self._size))
         self._size += 1
 

@@ -115,7 +115,7 @@ def test_keys_that_are_no_plain_words_are_written_in_brackets() -> None:
         (b"a:\n  b: \x07\n", "it.yaml:2:6 found the control character #x0007; remove it"),
         (b"a:\n  b: \xff\n", "it.yaml:2:6 found bytes that are not UTF-8; save it as UTF-8"),
         (b"&a [*a]\n", "it.yaml:1:1 found aliases that stand for more than 200000 values; write fewer"),
-        (b"[" * 100_000, "it.yaml:1:41 found more than 40 levels; write it flatter"),
+        (b"[" * 500, "it.yaml:1:41 found more than 40 levels; write it flatter"),
         (b"- " * 100_000, "it.yaml:1:81 found more than 40 levels; write it flatter"),
         (b"? [a]\n: b\n", "it.yaml:1:3 found a key that is not text; put it in quotes"),
         (b"{<<: 5}", "it.yaml:1:6 found no mapping behind '<<', expected one, or a list of them"),
@@ -144,3 +144,9 @@ def test_documents_before_a_broken_one_are_given() -> None:
 
     assert [document.body for document in documents] == [{"a": 1}]
     assert found[0].line == 4
+
+
+def test_a_file_that_nests_without_end_is_refused_before_it_is_read_to_its_end() -> None:
+    [found] = problems(b"[" * 100_000)
+
+    assert found.endswith("found more than 40 levels; write it flatter")

@@ -23,13 +23,13 @@ CLOSED = {
     "/v1/token": ("GET", "/v1/token?type=wechatoa"),
     "/v1/statistics/messages.{kind}": ("GET", "/v1/statistics/messages.csv"),
     "/v1/material": ("POST", "/v1/material"),
-    "/people/sample.{format}": ("GET", "/people/sample.csv"),
-    "/people/export.{format}": ("GET", "/people/export.csv"),
-    "/people/{kind}/{name}.{format}": ("GET", "/people/blacklist/known-list.csv"),
+    "/v1/people/sample.{format}": ("GET", "/v1/people/sample.csv"),
+    "/v1/people/export.{format}": ("GET", "/v1/people/export.csv"),
+    "/v1/people/{kind}/{name}.{format}": ("GET", "/v1/people/blacklist/known-list.csv"),
 }
 """What somebody without the right credentials asks there."""
 
-FOR_VIEWERS = {"/v1/statistics/messages.{kind}", "/people/sample.{format}", "/people/{kind}/{name}.{format}"}
+FOR_VIEWERS = {"/v1/statistics/messages.{kind}", "/v1/people/sample.{format}", "/v1/people/{kind}/{name}.{format}"}
 
 
 @pytest.fixture
