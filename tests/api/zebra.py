@@ -7,6 +7,7 @@ from tests.api.conftest import Api
 from tests.api.test_sending import SEND
 from tests.members.declared import MEMBERS
 from ums.database import connection, execute
+from ums.members import sessions
 from ums.messaging.calling.dead_letters import CallbackState
 from ums.people.uploads import work_off
 
@@ -97,6 +98,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Query.config": {},
     "Query.me": {},
     "Query.memberTokens": {"member": "lin"},
+    "Query.memberSessions": {"member": "lin"},
     "Query.auditLog": {"filter": {"channel": "shop"}},
     "Query.auditTickets": {"view": "TO_REVIEW"},
     "Query.auditTicket": {"id": "1"},
@@ -138,6 +140,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Mutation.pickProviderTemplate": {"deliveryChannel": "sms", "publicTemplate": 7, "keywords": [1], "scene": "x"},
     "Mutation.createMemberToken": {"name": "new", "member": "lin"},
     "Mutation.revokeMemberToken": {"name": "kept", "member": "lin"},
+    "Mutation.revokeMemberSessions": {"member": "lin"},
 }
 """Of everything in the schema a request for what is the Channel's own, or a Member's."""
 
@@ -164,6 +167,7 @@ async def settle(api: Api) -> None:
         assert (await api.asks(often, input=recurring))["createRecurringMessage"]["problems"] == []
     await api.asks('mutation { pauseRecurringMessage(recurringMessage: "2") { problems { code } } }')
     lin = await api.token("lin")
+    await sessions.start("lin", 12, api.engine.clock())
     for _ in range(2):
         audited = {"audience": {"broadcast": True}, "body": CONTENT, "sendNo": "zebra-2"}
         answer = await api.member_answers(SEND, lin, "shop", input=audited)

@@ -1,12 +1,13 @@
-"""`ums member token`: how the first admin gets in."""
+"""`ums member`: how the first admin gets in, and how a session of anybody ends."""
 
 import asyncio
 from pathlib import Path
 
 from tests.cli.conftest import Terminal
 from ums.database import opened
-from ums.members import audit_log
+from ums.members import audit_log, sessions
 from ums.settings import load_settings
+from ums.vocabulary import system_clock
 
 ROOT = """---
 apiVersion: ums/v1
@@ -68,3 +69,21 @@ async def test_what_is_done_at_the_command_line_is_in_the_audit_log(ums: Termina
         ("ada", "command line", what, ["member:root", "name:cli"], [])
         for what in ("revokeMemberToken", "createMemberToken")
     ]
+
+
+async def test_sessions_are_listed_and_revoked_and_that_is_in_the_audit_log(ums: Terminal, tmp_path: Path) -> None:
+    await asyncio.to_thread(_applied, ums)
+    settings = load_settings(tmp_path / "ums.yaml")
+    async with opened(settings):
+        for login in ("root", "root", "lin"):
+            await sessions.start(login, 12, system_clock())
+
+    listed = await asyncio.to_thread(ums.run, "member", "session", "list")
+    said = [await asyncio.to_thread(ums.run, "member", "session", "revoke", "root") for _ in range(2)]
+
+    assert [line.split()[0] for line in listed[1].splitlines()] == ["member", "lin", "root", "root"]
+    assert said == [(0, "revoked: 2 sessions of root\n", ""), (1, "", "member: root is signed in nowhere\n")]
+    async with opened(settings):
+        assert [one.member for one in await sessions.sessions(None, system_clock())] == ["lin"]
+        [entry] = await audit_log.page(audit_log.Wanted(), first=5, before_id=None)
+    assert (entry.who, entry.what, entry.about) == ("ada", "revokeMemberSessions", ["member:root"])

@@ -35,6 +35,7 @@ NEEDS: Mapping[str, Right] = {
     "Query.config": Right.READ,
     "Query.me": Right.OWN_TOKENS,
     "Query.memberTokens": Right.OWN_TOKENS,
+    "Query.memberSessions": Right.OWN_TOKENS,
     "Query.auditLog": Right.READ_AUDIT_LOG,
     "Query.auditTickets": Right.OWN_TICKETS,
     "Query.auditTicket": Right.READ,
@@ -71,6 +72,7 @@ NEEDS: Mapping[str, Right] = {
     "Mutation.resubmit": Right.SEND,
     "Mutation.createMemberToken": Right.OWN_TOKENS,
     "Mutation.revokeMemberToken": Right.OWN_TOKENS,
+    "Mutation.revokeMemberSessions": Right.OWN_TOKENS,
 }
 """A field that is not in here stops the schema from being built. What hangs under a field is the field's."""
 

@@ -1,4 +1,4 @@
-"""`me`, `memberTokens`, `createMemberToken`, `revokeMemberToken`: Members and what they come with."""
+"""Members, and what they come with: tokens to call the API with, sessions of browsers."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ import strawberry
 from ums.api.guard import require
 from ums.api.words import Info, Problem, maybe_moment, moment
 from ums.errors import CallerRefused
-from ums.members import tokens
+from ums.members import sessions, tokens
 from ums.members.rights import Right
 from ums.members.roster import Member, member
 
@@ -47,6 +47,21 @@ class MemberToken:
         )  # fmt: skip
 
 
+@strawberry.type(description="A browser in which a Member is signed in.")
+class MemberSession:
+    id: strawberry.ID
+    member: str
+    created_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, session: sessions.Session) -> "MemberSession":
+        return cls(
+            id=strawberry.ID(str(session.id)), member=session.member,
+            created_at=moment(session.created_at), expires_at=moment(session.expires_at),
+        )  # fmt: skip
+
+
 @strawberry.type
 class CreateMemberTokenPayload:
     text: str | None = strawberry.field(description="The token. It is shown here, and never again.")
@@ -57,6 +72,12 @@ class CreateMemberTokenPayload:
 @strawberry.type
 class RevokeMemberTokenPayload:
     revoked: bool
+    problems: list[Problem]
+
+
+@strawberry.type
+class RevokeMemberSessionsPayload:
+    revoked: int
     problems: list[Problem]
 
 
@@ -73,10 +94,15 @@ class MembersQuery:
 
     @strawberry.field(description="One's own; an admin also sees another Member's, or with `all` everybody's.")
     async def member_tokens(self, info: Info, member: str | None = None, all: bool = False) -> list[MemberToken]:  # noqa: A002  # GraphQL's own word
-        if all:
-            require(info.context.caller, Right.TOKENS_OF_ALL)
-        found = await tokens.tokens(None if all else _whose(info, member))
+        found = await tokens.tokens(_whose_or_all(info, member, everybody=all))
         return [MemberToken.of(token) for token in found]
+
+    @strawberry.field(
+        description="Where one is signed in; an admin also sees it of another Member, or with `all` of everybody."
+    )
+    async def member_sessions(self, info: Info, member: str | None = None, all: bool = False) -> list[MemberSession]:  # noqa: A002  # GraphQL's own word
+        found = await sessions.sessions(_whose_or_all(info, member, everybody=all), info.context.engine.clock())
+        return [MemberSession.of(session) for session in found]
 
 
 @strawberry.type
@@ -103,6 +129,16 @@ class MembersMutation:
             return RevokeMemberTokenPayload(revoked=False, problems=[Problem.of(p) for p in refused.problems])
         return RevokeMemberTokenPayload(revoked=True, problems=[])
 
+    @strawberry.mutation(
+        description="Signed in nowhere from now on, this browser included. Oneself; an admin also others. Tokens stay."
+    )
+    async def revoke_member_sessions(self, info: Info, member: str | None = None) -> RevokeMemberSessionsPayload:
+        try:
+            revoked = await sessions.revoke(_whose(info, member), info.context.engine.clock())
+        except CallerRefused as refused:
+            return RevokeMemberSessionsPayload(revoked=0, problems=[Problem.of(p) for p in refused.problems])
+        return RevokeMemberSessionsPayload(revoked=revoked, problems=[])
+
 
 def _caller(info: Info) -> Member:
     who = info.context.caller.member
@@ -117,6 +153,14 @@ def _whose(info: Info, login: str | None) -> str:
     if login is not None and login != own:
         require(info.context.caller, Right.TOKENS_OF_ALL)
     return login or own
+
+
+def _whose_or_all(info: Info, login: str | None, *, everybody: bool) -> str | None:
+    """None: those of all are meant."""
+    if not everybody:
+        return _whose(info, login)
+    require(info.context.caller, Right.TOKENS_OF_ALL)
+    return None
 
 
 async def _declared(info: Info, login: str) -> str:

@@ -31,9 +31,9 @@ class Right(Enum):
     DELETE_PEOPLE = "delete people"
     BORROW_TOKENS = "fetch a provider's token: GET /v1/token"
     READ_AUDIT_LOG = "read the audit log"
-    OWN_TOKENS = "see who one is, and make, list and revoke tokens of one's own"
+    OWN_TOKENS = "see who one is, make, list and revoke tokens of one's own, and list and revoke one's sessions"
     OWN_TICKETS = "list what waits for one's review, what one decided about, and what one submitted"
-    TOKENS_OF_ALL = "make, list and revoke the tokens of every Member"
+    TOKENS_OF_ALL = "make, list and revoke the tokens of every Member, and list and revoke the sessions"
 
 
 _WORKERS = {Role.ADMIN, Role.OPERATOR, Role.CHANNEL_KEY}

@@ -5,6 +5,7 @@ import secrets
 from typing import NamedTuple
 
 from ums.database import connection, execute, fetch
+from ums.errors import CallerRefused, Problem
 
 HOUR = 3_600_000
 PATIENCE = 600_000
@@ -19,6 +20,15 @@ class SigningIn(NamedTuple):
     """Of the challenge by which the provider knows that nobody stole its code: RFC 7636."""
     place: str
     """Where to go afterwards."""
+
+
+class Session(NamedTuple):
+    """A browser in which a Member is signed in; never what it shows."""
+
+    id: int
+    member: str
+    created_at: int
+    expires_at: int
 
 
 async def begin(place: str, now: int) -> tuple[str, SigningIn]:
@@ -52,6 +62,23 @@ async def member_of(text: str, now: int) -> str | None:
 async def end(text: str) -> None:
     """The session is nobody's any more."""
     await execute(connection(), "DELETE FROM member_session WHERE hash = $1", _hash(text))
+
+
+async def sessions(member: str | None, now: int) -> list[Session]:
+    """Those of a Member, or of all, that are not over; the oldest first."""
+    whose = "" if member is None else " AND member = $2"
+    query = f"SELECT id, member, created_at, expires_at FROM member_session WHERE expires_at > $1{whose}"
+    found = await fetch(connection(), f"{query} ORDER BY member, id", now, *filter(None, [member]))
+    return [Session(**row) for row in found]
+
+
+async def revoke(member: str, now: int) -> int:
+    """The Member is signed in nowhere any more; how many sessions that ended. Raises CallerRefused for none."""
+    ended = await execute(connection(), "DELETE FROM member_session WHERE member = $1 AND expires_at > $2", member, now)
+    if not ended:
+        message = f"{member} is signed in nowhere"
+        raise CallerRefused([Problem(path="member", code="no_session", message=message)])
+    return ended
 
 
 def _hash(text: str) -> str:
