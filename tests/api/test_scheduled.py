@@ -70,6 +70,23 @@ async def test_messages_are_found_by_what_they_are(api: Api) -> None:
     assert await listed(api, sendNo="a", owner="ada") == [now]
 
 
+async def test_messages_are_found_by_what_they_say_and_not_by_what_its_fields_are_called(api: Api) -> None:
+    async def says(alert: str) -> str:
+        return await sent(api, body={"content": {"app": {"platform": "all", "notification": {"alert": alert}}}})
+
+    quoted, percent, chinese = await says('The "Summer" sale'), await says("5% off_now"), await says("双十一大促")
+    mail = await sent(api, body={"content": {"email": {"subject": "Summer", "text": "<p>Only today</p>"}}})
+
+    assert await listed(api, text="summer") == [mail, quoted]
+    assert await listed(api, text='"SUMMER"') == [quoted]
+    assert await listed(api, text="only TODAY") == [mail]
+    assert await listed(api, text="5% off_") == [percent]
+    assert await listed(api, text="十一") == [chinese]
+    assert await listed(api, text="summer", type="APP") == [quoted]
+    for nothing in ("notification", "o%f", "5__off"):
+        assert await listed(api, text=nothing) == []
+
+
 async def test_a_scheduled_message_says_what_it_was_changed_to_when_it_was_changed_to(api: Api) -> None:
     await knows_ann_and_bob(api)
     message = await sent(api, sendAt=later(api), sendNo="7")

@@ -202,6 +202,7 @@ class MessageFilter:
     type: ChannelType | None = strawberry.field(default=None, description="It has content of this type.")
     audience: AudienceKind | None = None
     delivery_channel: str | None = strawberry.field(default=None, description="One of its steps goes out there.")
+    text: str | None = strawberry.field(default=None, description="It stands in the content, in whatever case.")
 
 
 @strawberry.type
@@ -265,4 +266,5 @@ def _sought(given: MessageFilter) -> history.Sought:
         type=given.type,
         audience=given.audience,
         delivery_channel=given.delivery_channel or "",
+        text=given.text or "",
     )

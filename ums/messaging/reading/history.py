@@ -9,7 +9,7 @@ from typing import Any
 from tortoise.expressions import RawSQL
 from tortoise.queryset import QuerySet
 
-from ums.database import connection, fetch, rows
+from ums.database import connection, fetch, is_sqlite, rows
 from ums.messaging.counts import USERS
 from ums.models import Delivery, Message
 from ums.vocabulary import ChannelType, State
@@ -179,6 +179,8 @@ class Sought:
     audience: AudienceKind | None = None
     delivery_channel: str = ""
     """One of its steps goes out there."""
+    text: str = ""
+    """It stands in what the message says, whatever the type; in small or capital letters."""
 
     def narrow(self, found: QuerySet[Message]) -> QuerySet[Message]:
         if self.scheduled is not None:
@@ -193,7 +195,16 @@ class Sought:
         if self.delivery_channel:
             named = found.annotate(ways=RawSQL("CAST(steps AS text)"))
             found = named.filter(ways__contains=f'"{self.delivery_channel}"')
+        if self.text:
+            texts = _TEXTS_SQLITE if is_sqlite(connection()) else _TEXTS_POSTGRES
+            found = found.annotate(texts=RawSQL(texts)).filter(texts__icontains=self.text)
         return found
+
+
+# The values, not the names that a provider gave them.
+_TEXTS_SQLITE = "(SELECT group_concat(value, char(10)) FROM json_tree(message.content) WHERE type = 'text')"
+_TEXTS_POSTGRES = """(SELECT string_agg(said #>> '{}', chr(10))
+FROM jsonb_path_query(message.content, 'strict $.** ? (@.type() == "string")') AS said)"""
 
 
 async def page(
