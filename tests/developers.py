@@ -27,6 +27,10 @@ class Developer:
     """Somebody's server; it answers with the next of `statuses`, and 200 when there is none."""
 
     url: str = ""
+    echoes: bool = True
+    """Whether it sends back what it is asked to, as the Channel's own receiver would."""
+    asked: int = 0
+    """How often."""
     statuses: list[int] = field(default_factory=list)
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -36,6 +40,10 @@ class Developer:
         await self.gate.wait()
         self.posts.append((dict(request.headers), body))
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
+
+    async def echo(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        return web.Response(text=request.query["echostr"] if self.echoes else "whose echo?")
 
     @property
     def sizes(self) -> list[int]:
@@ -77,6 +85,7 @@ async def developers() -> AsyncIterator[list[Developer]]:
             developer.gate.set()
             app = web.Application()
             app.router.add_post("/in", developer.answer)
+            app.router.add_get("/in", developer.echo)
             runner = web.AppRunner(app)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)

@@ -71,11 +71,20 @@ async def test_an_address_is_tested(api: Api) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/in"
+    await declares(api, "https://default.example/in", url, url.replace("/in", "/out"))
 
     echoing = (await api.asks(TEST, url=url))["testCallback"]
     none = (await api.asks(TEST, url=url.replace("/in", "/out")))["testCallback"]
+    undeclared = (await api.asks(TEST, url=f"{url}?undeclared"))["testCallback"]
     await runner.cleanup()
 
+    assert undeclared == {"ok": True, "problems": []}
+    declared = (await api.asks("{ callbackAddresses { url declared default validatedAt } }"))["callbackAddresses"]
+    assert declared == [
+        {"url": "https://default.example/in", "declared": True, "default": True, "validatedAt": None},
+        {"url": url, "declared": True, "default": False, "validatedAt": "2027-01-15T08:00:00+00:00"},
+        {"url": url.replace("/in", "/out"), "declared": True, "default": False, "validatedAt": None},
+    ]
     assert echoing == {"ok": True, "problems": []}
     assert none == {"ok": False, "problems": [{"code": "callback_invalid", "message": "HTTP 404", "path": "url"}]}
 

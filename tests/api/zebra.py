@@ -94,6 +94,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Query.lists": {},
     "Query.previewTemplate": {"name": "known-template"},
     "Query.callbacks": {"state": CallbackState.DEAD.name},
+    "Query.callbackAddresses": {},
     "Query.statistics": {},
     "Query.config": {},
     "Query.me": {},

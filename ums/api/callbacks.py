@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from ums.api.words import Connection, Info, Problem, connection, limited, maybe_moment, moment, position
-from ums.messaging.calling import dead_letters
+from ums.messaging.calling import addresses, dead_letters
 from ums.messaging.calling.callback_door import Identity, opened_door
 from ums.messaging.calling.dead_letters import CallbackState
 from ums.vocabulary import Told
@@ -40,6 +40,21 @@ class Callback:
         )  # fmt: skip
 
 
+@strawberry.type(description="A URL of the calling Channel that is told what becomes of messages.")
+class CallbackAddress:
+    url: str
+    declared: bool = strawberry.field(description="False: it was once, and is told nothing any more.")
+    default: bool = strawberry.field(description="Called by sends that choose none.")
+    validated_at: datetime | None = strawberry.field(
+        description="When it first answered with its `echostr`; nothing is posted there before."
+    )
+
+    @classmethod
+    def of(cls, found: addresses.CallbackAddress) -> "CallbackAddress":
+        at = maybe_moment(found.validated_at)
+        return cls(url=found.url, declared=found.declared, default=found.default, validated_at=at)
+
+
 @strawberry.type
 class ReplayCallbacksPayload:
     replayed: int
@@ -61,6 +76,10 @@ class CallbacksQuery:
         found = await dead_letters.page(name, state, first=limited(first), after_id=position(after))
         return connection([(row["id"], Callback.of(row)) for row in found], first)
 
+    @strawberry.field(description="Those declared, in their order, and then those that are declared no more.")
+    async def callback_addresses(self, info: Info) -> list[CallbackAddress]:
+        return [CallbackAddress.of(found) for found in await addresses.callback_addresses(info.context.channel)]
+
 
 @strawberry.type
 class CallbacksMutation:
@@ -72,7 +91,7 @@ class CallbacksMutation:
 
     @strawberry.mutation(
         description="GET the URL with an `echostr` and the Channel's credentials, as a check that it is there and "
-        "that it answers with the echostr; it need not be declared yet."
+        "that it answers with the echostr; it need not be declared yet. One that is declared is valid from then on."
     )
     async def test_callback(self, info: Info, url: str) -> TestCallbackPayload:
         engine, channel = info.context.engine, info.context.channel
@@ -80,5 +99,7 @@ class CallbacksMutation:
         secret = snapshot.secret(engine.settings, "Channel", channel["name"], "masterSecret")
         async with opened_door(engine.settings) as door:
             failure = await door.echo(url, Identity(channel["key"], secret))
+        if not failure:
+            await addresses.validated(channel, url, engine.clock())
         problem = Problem(code="callback_invalid", message=failure, path="url")
         return TestCallbackPayload(ok=not failure, problems=[problem] if failure else [])

@@ -31,6 +31,7 @@ NEEDS: Mapping[str, Right] = {
     "Query.publicTemplates": Right.PROVIDER_TEMPLATES,
     "Query.publicTemplateKeywords": Right.PROVIDER_TEMPLATES,
     "Query.callbacks": Right.READ,
+    "Query.callbackAddresses": Right.READ,
     "Query.statistics": Right.READ,
     "Query.config": Right.READ,
     "Query.me": Right.OWN_TOKENS,

@@ -13,6 +13,8 @@ class CallbackAddress(Model):
     id = fields.IntField(primary_key=True)
     channel = fields.CharField(80)
     url = fields.CharField(1000)
+    validated_at: int | None = fields.BigIntField(null=True)
+    """When it first sent back what it was asked to; nothing is posted to it before."""
 
     class Meta:
         table = "callback_address"

@@ -7,13 +7,13 @@ import hmac
 import pytest
 
 from tests.developers import Tells, left, redeclared
-from tests.shop import APP, MINUTE, person
+from tests.shop import APP, MINUTE, SECOND, person
 from ums.database import connection, execute, fetch, rows
 from ums.errors import CallerRefused
 from ums.messaging.after.recall import recall
 from ums.messaging.after.take_back import take_back
 from ums.messaging.calling import dead_letters
-from ums.messaging.calling.callbacks import MOST
+from ums.messaging.calling.callbacks import MOST, RETRIES
 from ums.messaging.calling.dead_letters import CallbackState
 from ums.messaging.delivering.receipts import apply
 from ums.messaging.expanding.look import look
@@ -187,6 +187,27 @@ async def test_switched_off_nobody_is_called(tells: Tells) -> None:
     assert (tells.developer.posts, message.callback_url) == ([], "")
     (dead, *_) = await dead_letters.page("shop", CallbackState.DEAD, first=10, after_id=None)
     assert dead["failure"] == "the Channel's callbacks are switched off"
+
+
+async def test_nothing_is_posted_before_the_receiver_has_shown_that_it_is_the_one(tells: Tells) -> None:
+    shop, developer = tells.shop, tells.developer
+    developer.echoes = False
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends({"broadcast": True})
+    await shop.works()
+    await tells.call()
+    waiting = await dead_letters.page("shop", CallbackState.WAITING, first=10, after_id=None)
+    posted = len(developer.posts)
+
+    developer.echoes = True
+    await shop.hears(message, State.DELIVERED, "rid-ann")
+    await tells.call(RETRIES[0] * SECOND)
+    await shop.hears(message, State.CLICKED, "rid-ann")
+    await tells.call()
+
+    failure = "not validated: expected the echostr as the answer, found 'whose echo?'"
+    assert ({row["failure"] for row in waiting}, posted) == ({failure}, 0)
+    assert (developer.told("ann"), developer.asked) == ([0, 2, 4, 6], 2)
 
 
 async def test_an_address_must_be_declared(tells: Tells) -> None:

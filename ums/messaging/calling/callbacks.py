@@ -1,7 +1,8 @@
 """Telling developers: the outbox is emptied, address by address, in the order in which things happened to each target.
 
-Up to a hundred go in one call. What could not be told waits, and with it all that happened to the same target since;
-others go on. A killed worker's call is made again: a receiver may be told the same thing twice.
+Nothing is posted to an address before it has sent back an `echostr`. Up to a hundred go in one call. What could not be
+told waits, and with it all that happened to the same target since; others go on. A killed worker's call is made again:
+a receiver may be told the same thing twice.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import structlog
 
 from ums.database import Rows, connection, execute, fetch, rows, transaction
 from ums.errors import SecretMissing
+from ums.messaging.calling.addresses import validated
 from ums.messaging.calling.callback_door import Door, Identity, opened_door
 from ums.messaging.engine import Engine, log_failure
 from ums.platforms import PLATFORMS
@@ -128,6 +130,10 @@ async def _post(engine: Engine, door: Door, address: Address, claimed: Rows, sna
     channel = snapshot.all("Channel")[address.channel]
     secret = snapshot.secret(engine.settings, "Channel", address.channel, "masterSecret")
     identity = Identity(channel["key"], secret)
+    if claimed[0]["validated_at"] is None:
+        if failure := await door.echo(address.url, identity):
+            return f"not validated: {failure}"
+        await validated(channel, address.url, engine.clock())
     body = orjson.dumps([item(row, channel["key"], snapshot) for row in claimed])
     return await door.post(address.url, body, {**identity.basic, **identity.signed(body, engine.clock())})
 
@@ -238,10 +244,10 @@ UPDATE callback SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id 
 _TOLD = """
 SELECT c.id, c.type, c.message_id, c.at, c.reason, c.code, c.words, c.attempts, r.target, r.user_id, d.address,
        d.delivery_channel, d.app_platform, d.app_sender, m.callback_params AS params,
-       r.reason = 'unknown_user' AS unknown
+       r.reason = 'unknown_user' AS unknown, a.validated_at
 FROM ROWS($1: id bigint) AS listed JOIN callback c ON c.id = listed.id
-JOIN message m ON m.id = c.message_id JOIN recipient r ON r.id = c.recipient_id
-LEFT JOIN delivery d ON d.id = c.delivery_id ORDER BY c.id"""
+JOIN callback_address a ON a.id = c.address_id JOIN message m ON m.id = c.message_id
+JOIN recipient r ON r.id = c.recipient_id LEFT JOIN delivery d ON d.id = c.delivery_id ORDER BY c.id"""
 
 _FORGET = "DELETE FROM callback WHERE id IN (SELECT id FROM ROWS($1: id bigint) AS listed)"
 
