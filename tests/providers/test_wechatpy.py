@@ -1,6 +1,6 @@
 """Checked against wechatpy, which others wrote: its crypto and its reading of events.
 
-https://pypi.org/project/wechatpy/
+https://github.com/wechatpy/wechatpy
 """
 
 import time

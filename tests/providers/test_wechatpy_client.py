@@ -1,6 +1,6 @@
 """Checked against wechatpy, which others wrote: its client at our stand-in, and its requests beside ours.
 
-https://pypi.org/project/wechatpy/
+https://github.com/wechatpy/wechatpy
 """
 
 import asyncio

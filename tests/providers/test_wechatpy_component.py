@@ -1,6 +1,6 @@
 """Checked against wechatpy, which others wrote: its third-party platform at our stand-in.
 
-https://pypi.org/project/wechatpy/
+https://github.com/wechatpy/wechatpy
 """
 
 from collections.abc import AsyncIterator

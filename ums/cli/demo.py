@@ -16,7 +16,7 @@ from ums.cli.demo_account import heading, out, print_funnels, print_life, print_
 from ums.cli.demo_everywhere import CHANNEL, everywhere
 from ums.cli.demo_installation import Demo, DemoFailed
 from ums.cli.folders import example
-from ums.cli.supervise import start, stop
+from ums.cli.supervise import PATIENCE, listening, start, stop
 from ums.cli.terminal import app
 from ums.reconcile import checked, reconcile
 from ums.sandbox import free_address
@@ -57,8 +57,10 @@ async def _demo(folder: Path, channel: str, story: Story) -> list[str]:
         "UMS_PUBLIC_URL": settings.public_url,
     }
     receipts = ["sandbox", "--address", settings.sandbox, "--receipts-to", settings.public_url]
-    running = [await start(arguments, environ) for arguments in (receipts, ["api"], ["worker"])]
+    running = [await start(receipts, environ)]
     try:
+        await asyncio.wait_for(listening(settings.sandbox), PATIENCE)
+        running += [await start([name], environ) for name in ("api", "worker")]
         async with aiohttp.ClientSession() as session:
             return await story(Demo(settings, session, channel))
     finally:
@@ -82,9 +84,9 @@ async def _configured(folder: Path) -> Settings:
     )
     out.print(f"ums validate: {len(checked(settings.config).bodies)} documents are valid")
     out.print(f"ums plan:\n{await reconcile(settings, write=False)}", markup=False)
-    applied = await reconcile(settings, write=True, note=None)
+    applied = await reconcile(settings, write=True, effects=False)  # the stand-ins do not answer yet
     out.print(f"ums apply: revision {applied.revision}")
-    out.print(f"ums plan, again: {await reconcile(settings, write=False)}", markup=False)
+    out.print(f"ums plan, again:\n{await reconcile(settings, write=False)}", markup=False)
     return settings
 
 

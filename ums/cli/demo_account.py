@@ -1,5 +1,6 @@
 """What the demo prints of a message: its funnel, the life of one target, an e-mail as it arrived."""
 
+import sys
 from collections.abc import Sequence
 from email import message_from_string, policy
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 100)
 
 STEPS = ("planned", "effective", "sent", "delivered", "clicked")
 

@@ -15,6 +15,7 @@ from ums.platforms import PLATFORMS
 from ums.vocabulary import Proof, State
 
 CHANNEL = "notices"
+HEADER = ("", "platform", "planned", "submitted", "delivered", "clicked", "proof")
 PEOPLE = 20
 COMPANY = "wwlinked00000001"
 # A person's number ends each of his addresses, but for what stands behind the @ of an e-mail address. So whoever has
@@ -126,7 +127,7 @@ def _read(accepted: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _print(funnels: dict[str, Any]) -> None:
-    table = Table("", "platform", "planned", "submitted", "delivered", "clicked", "proof")
+    table = Table(*HEADER)
     for way in WAYS:
         funnel = funnels.get(way.code, {})
         numbers = (str(funnel.get(step)) for step in ("planned", "sent", "delivered", "clicked"))

@@ -53,9 +53,10 @@ def up(
     snapshot = asyncio.run(_prepared(settings))
     print(welcome(settings, snapshot), flush=True)
     commands: dict[str, Sequence[str]] = {"api": ["api"], "worker": ["worker"]}
-    if with_sandbox:
-        commands["sandbox"] = ["sandbox", "--address", address, "--receipts-to", settings.public_url]
-    asyncio.run(supervise(commands, {"UMS_SANDBOX": address, "UMS_FILE": str(named())}))
+    if with_sandbox:  # before those who would find nobody there
+        commands = {"sandbox": ["sandbox", "--address", address, "--receipts-to", settings.public_url], **commands}
+    first = address if with_sandbox else ""
+    asyncio.run(supervise(commands, {"UMS_SANDBOX": address, "UMS_FILE": str(named())}, first=first))
 
 
 @app.command()

@@ -14,12 +14,34 @@ PATIENCE = 75.0
 """Seconds that a process gets to finish what is in flight: a call to a provider may take sixty."""
 
 
-async def supervise(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> None:
-    """Run `ums <arguments>` for each name until SIGTERM or SIGINT."""
+async def supervise(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str], *, first: str = "") -> None:
+    """Run `ums <arguments>` for each name until SIGTERM or SIGINT; whoever listens at `first`, host:port, comes first.
+
+    That is the first of the commands, and the others begin when it answers.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await asyncio.gather(*(_keep_running(name, arguments, environ, stop) for name, arguments in commands.items()))
+    running = []
+    for name, arguments in commands.items():
+        running.append(asyncio.create_task(_keep_running(name, arguments, environ, stop)))
+        if first and len(running) == 1:
+            await listening(first, stop)
+    await asyncio.gather(*running)
+
+
+async def listening(address: str, stop: asyncio.Event | None = None) -> None:
+    """Wait until somebody listens at host:port, or `stop` is set."""
+    host, _, port = address.rpartition(":")
+    while not (stop and stop.is_set()):
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return
 
 
 async def start(arguments: Sequence[str], environ: Mapping[str, str]) -> asyncio.subprocess.Process:
