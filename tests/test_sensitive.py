@@ -118,6 +118,18 @@ def test_of_html_what_a_reader_sees_is_read() -> None:
     assert read.split() == ["lottery", "casino", f"{APART}tip{APART}go", f"{APART}pic{APART}"]
 
 
+def test_the_articles_of_wecom_are_html_too_and_its_texts_are_not() -> None:
+    article = {"title": "1 < 2", "content": "<p>lot<b>te</b>ry</p>"}
+
+    told = dict(texts("wecom", {"mpnews": {"articles": [article]}, "text": {"content": "1 <b> 2"}}))
+
+    assert {path: text.strip() for path, text in told.items()} == {
+        ("mpnews", "articles", 0, "title"): "1 < 2",
+        ("mpnews", "articles", 0, "content"): "lottery",
+        ("text", "content"): "1 <b> 2",
+    }
+
+
 def test_a_variable_keeps_its_neighbours_apart() -> None:
     [(_, read)] = texts("sms", {"content": "lot{{lottery}}tery"})
 

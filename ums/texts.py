@@ -1,7 +1,7 @@
 """The texts that people read in the content of a message: not its keys, its links, its markup or its variables."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,8 +13,14 @@ APART = "\ue000"
 
 _LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
-_HTML_FIELDS = {("email", "text")}
-"""(content type, field) whose text is HTML."""
+_HTML_FIELDS: Mapping[str, Sequence[Path]] = {"email": [("text",)], "wecom": [("mpnews", "articles", "content")]}
+"""By content type the fields whose text is HTML."""
+
+
+def is_html(kind: str, at: Path) -> bool:
+    """Whether the text that stands there, in content of this type, is HTML."""
+    names = tuple(key for key in at if isinstance(key, str))
+    return any(names[-len(field) :] == field for field in _HTML_FIELDS.get(kind, ()))
 
 
 _NO_TEXTS = frozenset({"platform", "msgtype"})
@@ -24,7 +30,7 @@ _NO_TEXTS = frozenset({"platform", "msgtype"})
 def texts(kind: str, value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every text in the content of one channel type, and where it stands; links and variables are `APART`."""
     if isinstance(value, str):
-        read = _visible(value) if (kind, at[-1] if at else "") in _HTML_FIELDS else value
+        read = _visible(value) if is_html(kind, at) else value
         yield at, PLACEHOLDER.sub(APART, _LINK.sub(APART, read))
         return
     children = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()

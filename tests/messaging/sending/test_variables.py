@@ -8,6 +8,7 @@ from tests.messaging.sending.test_sensitive_words import LIST, declares
 from tests.shop import Shop
 from ums.errors import CallerRefused
 from ums.messaging.sending.preview import preview
+from ums.messaging.sending.render import render
 
 ANN = {"users": {"userIds": ["ann"]}}
 TYPED = """---
@@ -73,6 +74,16 @@ async def test_a_value_brings_no_markup_into_html_and_stays_itself_elsewhere(sho
         "subject": 'For <b>&"',
         "text": "<a href='https://a.example/?a=1&amp;b=2'>&lt;b&gt;&amp;&quot;</a> 9.50 2026-12-24",
     }
+
+
+def test_the_articles_of_wecom_take_values_as_text_too() -> None:
+    article = {"title": "{{who}}", "thumb_media_id": "m", "content": "<p>{{who}}</p>"}
+
+    made = render({"wecom": {"msgtype": "mpnews", "mpnews": {"articles": [article]}}}, {"who": "<b>&"})
+
+    assert made["wecom"]["mpnews"]["articles"] == [
+        {"title": "<b>&", "thumb_media_id": "m", "content": "<p>&lt;b&gt;&amp;</p>"}
+    ]
 
 
 async def test_a_preview_takes_defaults_and_then_examples(shop: Shop) -> None:

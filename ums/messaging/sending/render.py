@@ -6,13 +6,12 @@ from typing import Any
 
 import orjson
 
+from ums.documents import Path
 from ums.errors import Problem
 from ums.snapshot import Body
+from ums.texts import is_html
 from ums.variables import misfit
 from ums.vocabulary import PLACEHOLDER
-
-_HTML_FIELDS = {("email", "text")}
-"""Where a value must not be able to bring markup of its own: (content type, field)."""
 
 
 def values(template: Body, given: Any, path: str) -> tuple[dict[str, str], list[Problem]]:
@@ -54,18 +53,18 @@ def _misfit(value: Any, variable: Mapping[str, Any]) -> str:
 
 
 def render(content: Mapping[str, Any], filled: Mapping[str, str]) -> dict[str, Any]:
-    """`{channel type: content}` with every `{{variable}}` replaced."""
-    return {kind: _render(body, kind, "", filled) for kind, body in content.items()}
+    """`{channel type: content}` with every `{{variable}}` replaced; into HTML no value brings markup of its own."""
+    return {kind: _render(body, kind, (), filled) for kind, body in content.items()}
 
 
-def _render(value: Any, kind: str, field: str, filled: Mapping[str, str]) -> Any:
+def _render(value: Any, kind: str, at: Path, filled: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        escape: Callable[[str], str] = html.escape if (kind, field) in _HTML_FIELDS else str
+        escape: Callable[[str], str] = html.escape if is_html(kind, at) else str
         return PLACEHOLDER.sub(lambda found: escape(filled[found[1].strip()]), value)
     if isinstance(value, Mapping):
-        return {key: _render(inner, kind, key, filled) for key, inner in value.items()}
+        return {key: _render(inner, kind, (*at, key), filled) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_render(inner, kind, field, filled) for inner in value]
+        return [_render(inner, kind, (*at, number), filled) for number, inner in enumerate(value)]
     return value
 
 
