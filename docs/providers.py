@@ -97,6 +97,7 @@ def _keeping(row: Row) -> Sequence[str]:
 def _receipts(platform: Platform, provider: type[Provider]) -> str:
     """How it tells."""
     door = next((f"posted to `/v1/{name}/callback`" for name, kind in DOORS.items() if kind is platform.type), "")
+    door += ", where replies go too" if _has(provider, "replies") else ""
     ways = [door] if provider.posts else []
     if _has(provider, "collect"):
         ways.append(_COLLECTED[provider.platform])

@@ -9,7 +9,9 @@ from tests.members.declared import MEMBERS
 from ums.database import connection, execute
 from ums.members import sessions
 from ums.messaging.calling.dead_letters import CallbackState
+from ums.messaging.delivering import replies
 from ums.people.uploads import work_off
+from ums.providers.contract import Replied
 
 DECLARED = f"""{MEMBERS}
 ---
@@ -95,6 +97,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Query.previewTemplate": {"name": "known-template"},
     "Query.callbacks": {"state": CallbackState.DEAD.name},
     "Query.callbackAddresses": {},
+    "Query.replies": {},
     "Query.statistics": {},
     "Query.config": {},
     "Query.me": {},
@@ -190,6 +193,7 @@ async def settle(api: Api) -> None:
     await api.works()
     await execute(connection(), "INSERT INTO callback_address (channel, url) VALUES ('shop', 'https://zebra.example')")
     await execute(connection(), _DEAD)
+    await replies.keep(api.engine, "sms", [Replied(PHONE, "no zebra any more", api.engine.clock())])
 
 
 _DEAD = """

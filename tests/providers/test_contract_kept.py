@@ -40,6 +40,7 @@ def test_a_provider_has_just_the_methods_that_it_says_it_has(platform: str) -> N
     assert has("kept") == bool(provider.keeps)
     assert {has("make"), has("edit"), has("discard")} == {provider.makes}
     assert provider.posts or not has("reviews")
+    assert provider.posts or not has("replies")
 
 
 @pytest.mark.parametrize("platform", sorted(providers()))

@@ -9,10 +9,10 @@ import pytest
 from tests.providers.conftest import Doors
 from tests.providers.test_jsms import KEY, SECRET, provider, submission
 from ums.errors import CallerRefused, Unauthorized
-from ums.providers.contract import Receipt, Report
+from ums.providers.contract import Receipt, Replied, Report
 from ums.providers.jsms.keeping import reviewed
 from ums.providers.jsms.provider import Jsms
-from ums.providers.jsms.receipts import AHEAD, OLDEST, Callbacks, signature
+from ums.providers.jsms.receipts import AHEAD, OLDEST, Callbacks, replied, signature
 from ums.providers.keeper import ObjectId, Reviewed
 from ums.sandbox import Sandbox
 from ums.sandbox.script import Script
@@ -197,3 +197,36 @@ def test_what_is_no_review_is_refused(data: str) -> None:
 
 def test_what_tells_of_no_review_is_left_to_others() -> None:
     assert reviewed("SMS_REPLY", '{"phone":"13000000000","content":"TD"}') == []
+
+
+@pytest.mark.parametrize("phone", [13000000000, "13000000000", "8613000000000", "+8613000000000"])
+@pytest.mark.parametrize("at", [1492150740292, "1492150740292"])
+async def test_a_reply_is_read_as_the_reference_says(sms: Jsms, phone: object, at: object) -> None:
+    told = posted({"content": "TD", "phone": phone, "replyTime": at}, "SMS_REPLY")
+
+    assert sms.replies(told) == [Replied("+8613000000000", "TD", 1492150740292)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "", "[]", "null", '{"phone":"13000000000","content":"TD"}', '{"phone":"13000000000","replyTime":1}',
+        '{"phone":"1300","replyTime":1,"content":"TD"}', '{"phone":"13000000000","replyTime":0,"content":"TD"}',
+        '{"phone":"13000000000","replyTime":253402300800000,"content":"TD"}',
+    ],
+)  # fmt: skip
+async def test_what_is_no_reply_is_refused(sms: Jsms, data: str) -> None:
+    with pytest.raises(CallerRefused, match="JSMS reply"):
+        sms.replies(posted(data, "SMS_REPLY"))
+
+
+@pytest.mark.parametrize("kind", ["SMS_REPORT", "SMS_TEMPLATE", "SMS_SIGN", "SMS_OF_TOMORROW"])
+def test_what_tells_of_no_reply_is_left_to_others(kind: str) -> None:
+    assert replied(kind, "{}") == []
+
+
+async def test_a_reply_with_another_signature_is_refused(sms: Jsms) -> None:
+    told = {"content": "TD", "phone": 13000000000, "replyTime": 1492150740292}
+
+    with pytest.raises(Unauthorized, match="without the signature"):
+        sms.replies(posted(told, "SMS_REPLY", signature=SIGNATURE))

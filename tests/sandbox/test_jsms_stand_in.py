@@ -117,3 +117,20 @@ async def test_a_receipt_is_a_signed_form(running: Sandbox, session: aiohttp.Cli
     data = json.loads(form["data"])
     assert (data["msgId"], data["phone"], data["status"]) == (answer["msg_id"], ANN, 4001)
     assert int(form["timestamp"]) == pytest.approx(data["receiveTime"], abs=2000)
+
+
+async def test_whom_the_script_makes_reply_does_so_signed(
+    running: Sandbox, session: aiohttp.ClientSession, doors: Doors
+) -> None:
+    running.play("jsms", Script.parse({"receipts": [{"match": f"^{BEN}$", "reply": "TD", "replyAfter": 0.1}]}))
+
+    await call(running, session, "POST", "/v1/messages/batch", BATCH)
+
+    told = parse_qs((await doors.report("/v1/sms/callback")).body.decode())
+    reply = json.loads(told["data"][0])
+    signed = f"appKey=key&appMasterSecret=secret&nonce={told['nonce'][0]}&timestamp={told['timestamp'][0]}"
+    assert told["type"] == ["SMS_REPLY"]
+    assert told["signature"] == [hashlib.sha1(signed.encode()).hexdigest()]  # noqa: S324 - the provider's choice
+    assert (reply["phone"], reply["content"]) == (BEN, "TD")
+    assert running.record("jsms").receipts_posted == 0
+    assert doors.reports.empty()

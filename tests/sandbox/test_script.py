@@ -32,6 +32,18 @@ def test_a_script_is_read_from_json() -> None:
     assert rule.match.pattern == "^x"
 
 
+def test_who_is_said_to_write_back_does_unless_nothing_was_delivered() -> None:
+    rules = [
+        {"match": "^silent", "reply": "TD", "replyAfter": 2},
+        {"match": "^away", "delivered": 0, "reply": "TD"},
+        {"delivered": 1, "reply": "yes"},
+    ]
+    script = Script.parse({"receipts": rules})
+
+    assert [script.reply_of(address) for address in ("silent-1", "away-1", "any")] == [(2, "TD"), None, (0, "yes")]
+    assert Script.parse({"receipts": [{"delivered": 1}]}).reply_of("any") is None
+
+
 def test_an_empty_script_is_a_provider_that_works() -> None:
     assert Script.parse({}) == Script()
 

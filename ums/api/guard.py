@@ -32,6 +32,7 @@ NEEDS: Mapping[str, Right] = {
     "Query.publicTemplateKeywords": Right.PROVIDER_TEMPLATES,
     "Query.callbacks": Right.READ,
     "Query.callbackAddresses": Right.READ,
+    "Query.replies": Right.READ,
     "Query.statistics": Right.READ,
     "Query.config": Right.READ,
     "Query.me": Right.OWN_TOKENS,

@@ -60,6 +60,8 @@ MASKED: Mapping[str, Mask] = {
     "DeliveryChannelStatus.words": _words,
     "Callback.target": _target,
     "Callback.address": _address,
+    "Reply.address": _address,
+    "Reply.content": _words,
     "Problem.message": _words,
     "RowProblem.message": _words,
     "AuditedMessage.audience": _audience,

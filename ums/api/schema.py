@@ -49,6 +49,7 @@ from ums.api.provider_templates import ProviderTemplatesMutation, ProviderTempla
 from ums.api.recall import RecallMutation
 from ums.api.recurring import RecurringMutation, RecurringQuery
 from ums.api.refusals import refused
+from ums.api.replies import RepliesQuery
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
 from ums.api.statistics import StatisticsQuery
@@ -76,6 +77,7 @@ class Query(
     ProviderTemplatesQuery,
     TemplateLibraryQuery,
     CallbacksQuery,
+    RepliesQuery,
     StatisticsQuery,
     ConfigQuery,
     MembersQuery,

@@ -14,6 +14,7 @@ from ums.models.pace import MemberPace
 from ums.models.people import Address, ListMember, PeopleList, Tag, User
 from ums.models.provider_objects import Making, ProviderObject
 from ums.models.recurring import Occurrence, RecurringMessage
+from ums.models.replies import Reply
 from ums.models.tokens import Authorization, ProviderToken
 from ums.models.traffic import Attempt, Batch, Delivery, DeliveryChannelStatus, Message, Recipient, WaitingReceipt
 
@@ -22,7 +23,7 @@ __all__ = [
     "Callback", "CallbackAddress", "ChannelCount", "Count", "Delivery", "DeliveryChannelStatus", "Effect",
     "HeldVersion", "ImportProblem", "ListMember", "LossCount", "Making", "Material", "MaterialPart",
     "MemberPace", "MemberSession", "MemberToken", "Message", "Night", "Occurrence", "Override",
-    "PeopleList", "ProviderObject", "ProviderToken", "Recipient", "RecurringMessage", "Resource", "ResourceVersion",
-    "Revision", "SegmentSize", "SigningIn", "StoredSecret", "Tag", "User", "UserImport", "WaitingReceipt",
-    "WatchStatus",
+    "PeopleList", "ProviderObject", "ProviderToken", "Recipient", "RecurringMessage", "Reply", "Resource",
+    "ResourceVersion", "Revision", "SegmentSize", "SigningIn", "StoredSecret", "Tag", "User", "UserImport",
+    "WaitingReceipt", "WatchStatus",
 ]  # fmt: skip

@@ -161,6 +161,17 @@ class Receipt:
     via: Via | None = None
 
 
+@dataclass(frozen=True)
+class Replied:
+    """What somebody wrote back."""
+
+    address: str
+    """Whose it is, in its one stored form: a mainland number with +86."""
+    content: str
+    at: int
+    """When it was written, ms; the same when the provider repeats itself."""
+
+
 class Provider(Keeper):
     """A connection to one platform for one DeliveryChannel."""
 
@@ -249,6 +260,10 @@ class Provider(Keeper):
 
     def reviews(self, report: Report) -> list[Reviewed]:  # noqa: ARG002  # asked of platforms that post some
         """Read what a reviewer decided, where that is what arrived at the door; raises as `receipts` does."""
+        return []
+
+    def replies(self, report: Report) -> list[Replied]:  # noqa: ARG002  # asked of platforms that post some
+        """Read what people wrote back, where that is what arrived at the door; raises as `receipts` does."""
         return []
 
     async def close(self) -> None:

@@ -28,6 +28,10 @@ class Rule:
     """Seconds from the submission to the receipt."""
     clicked_after: float = 0.0
     """Seconds from the delivery to the click."""
+    reply: str = ""
+    """What they write back, unless a receipt calls them undelivered. Empty: nothing."""
+    reply_after: float = 0.0
+    """Seconds from the submission to the reply."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Script:
 
     def receipts_for(self, address: str) -> list[tuple[float, str]]:
         """What is reported of this address, as (seconds after the submission, kind), in the order of time."""
-        rule = next((rule for rule in self.receipts if rule.match.search(address)), None)
+        rule = self._rule(address)
         if rule is None or rule.delivered is None:
             return []
         if not happens(rule.delivered, address, "delivered"):
@@ -79,6 +83,16 @@ class Script:
         if not happens(rule.clicked, address, "clicked"):
             return [(rule.after, "delivered")]
         return [(rule.after, "delivered"), (rule.after + rule.clicked_after, "clicked")]
+
+    def reply_of(self, address: str) -> tuple[float, str] | None:
+        """What is written back from this address, as (seconds after the submission, words)."""
+        rule = self._rule(address)
+        if rule is None or not rule.reply or any(kind == "undelivered" for _, kind in self.receipts_for(address)):
+            return None
+        return rule.reply_after, rule.reply
+
+    def _rule(self, address: str) -> Rule | None:
+        return next((rule for rule in self.receipts if rule.match.search(address)), None)
 
 
 SCRIPT: Mapping[str, tuple[str, Any]] = {
@@ -99,6 +113,8 @@ RULE: Mapping[str, tuple[str, Any]] = {
     "clicked": ("clicked", (int, float)),
     "after": ("after", (int, float)),
     "clickedAfter": ("clicked_after", (int, float)),
+    "reply": ("reply", str),
+    "replyAfter": ("reply_after", (int, float)),
 }
 
 

@@ -6,9 +6,11 @@ from structlog.testing import capture_logs
 from tests.messaging.expanding.test_lists import declare
 from tests.shop import SECOND, Shop, person
 from ums.database import connection, fetch, is_sqlite, transaction
+from ums.messaging.delivering import replies
 from ums.messaging.keeping.forget import FORGOTTEN, Forgotten, forget
-from ums.models import Message
+from ums.models import Message, Reply
 from ums.people import lists
+from ums.providers.contract import Replied
 from ums.vocabulary import State
 
 TABLES = {
@@ -43,6 +45,8 @@ async def test_no_table_holds_somebody_who_was_forgotten_and_the_numbers_stay(sh
     direct = await shop.sends({"addresses": [{"type": "app", "addresses": ["rid-ann", "rid-bob"]}]})
     await shop.works()
     await shop.hears(to_both, State.DELIVERED, "rid-ann", "rid-bob")
+    wrote_back = [Replied(f"+86{phone}", "Ann says no", shop.time()) for phone in ("13812345678", "13812345679")]
+    await replies.keep(shop.engine, "sms", wrote_back)
     later = await shop.sends({"users": {"userIds": ["ann-7", "bob"]}}, send_at=shop.time() + 60 * SECOND)
     before = await shop.numbers(to_both)
 
@@ -51,6 +55,7 @@ async def test_no_table_holds_somebody_who_was_forgotten_and_the_numbers_stay(sh
 
     assert found == Forgotten(known=True, addresses=2, recipients=2, documents=())
     assert await tables_with("ann-7", "rid-ann", "13812345678") == set()
+    assert [reply.address for reply in await Reply.all()] == ["+8613812345679"]
     assert await shop.numbers(to_both) == before
     assert await shop.states(to_both) == {FORGOTTEN: State.DELIVERED, "bob": State.DELIVERED}
     assert await shop.states(direct) == {FORGOTTEN: State.SUBMITTED, "rid-bob": State.SUBMITTED}

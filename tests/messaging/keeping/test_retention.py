@@ -4,20 +4,19 @@ import pytest
 
 from tests.shop import APP, MINUTE, Shop, person
 from ums.database import connection, execute, fetch
+from ums.messaging.delivering import replies
 from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine
 from ums.messaging.keeping.retention import expire
 from ums.messaging.sending.draft import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import Message
-from ums.providers.contract import Receipt
+from ums.providers.contract import Receipt, Replied
 from ums.reconcile import reconcile
 from ums.vocabulary import MessageState, State
 
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
-
-
-TABLES = ("message", "recipient", "delivery", "batch", "attempt", "message_count", "waiting_receipt")
+TABLES = ("message", "recipient", "delivery", "batch", "attempt", "message_count", "waiting_receipt", "reply")
 
 
 async def kept() -> dict[str, int]:
@@ -57,11 +56,16 @@ async def test_a_message_is_kept_until_the_day_and_goes_after_it_with_all_that_b
     assert await kept() == {}
 
 
-async def test_each_channel_keeps_what_it_asks_for(shop: Shop, sent: Message) -> None:
+async def _keeps_thirty_days(shop: Shop) -> None:
+    """The Channel `ops`; the others keep seven."""
     declared = shop.engine.settings.config / "shop.yaml"
     declared.write_text(declared.read_text().replace("name: ops\n", "name: ops\nretentionDays: 30\n"))
     await reconcile(shop.engine.settings, write=True)
     shop.engine.snapshots.look_again()
+
+
+async def test_each_channel_keeps_what_it_asks_for(shop: Shop, sent: Message) -> None:
+    await _keeps_thirty_days(shop)
     channel = (await shop.engine.snapshots.newest()).channel("ops")
     assert channel is not None
     longer = await send(shop.engine, channel, SendRequest(audience={"broadcast": True}, content={"app": APP}))
@@ -168,6 +172,23 @@ async def test_receipts_that_nobody_waits_for_go_in_steps_too(shop: Shop) -> Non
 
     assert await cleared(shop.engine, 10) == [10, 10, 5]
     assert await kept() == {"waiting_receipt": 3}
+
+
+async def test_what_people_wrote_back_is_kept_as_long_as_any_channel_keeps_anything_and_goes_in_steps(
+    shop: Shop,
+) -> None:
+    await _keeps_thirty_days(shop)
+    told = [Replied("+8613800000001", f"no {n}", shop.time()) for n in range(25)]
+    await replies.keep(shop.engine, "sms", told)
+    shop.time.passes(30 * DAY)
+    assert await cleared(shop.engine) == []
+    await replies.keep(shop.engine, "sms", told[:5])  # a repeat does not make it younger
+    await replies.keep(shop.engine, "sms", [Replied("+8613800000001", "yes", shop.time())])
+
+    shop.time.passes(1)
+
+    assert await cleared(shop.engine, 10) == [10, 10, 5]
+    assert await kept() == {"reply": 1}
 
 
 async def test_what_platforms_call_files_goes_once_it_is_over(shop: Shop) -> None:

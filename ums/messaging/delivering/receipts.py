@@ -11,6 +11,7 @@ from ums.database import execute, execute_many, fetch, fetch_tuples, rows, trans
 from ums.errors import ProviderRefused, Unauthorized
 from ums.messaging import ledger
 from ums.messaging.counts import Tally
+from ums.messaging.delivering import replies
 from ums.messaging.engine import Engine
 from ums.messaging.ledger import Entry, record
 from ums.provider_objects import rows as provider_objects
@@ -62,10 +63,12 @@ async def take(engine: Engine, candidates: Sequence[Provider], report: Report) -
         try:
             told = provider.receipts(report)
             decided = () if told else provider.reviews(report)
+            answered = () if told or decided else provider.replies(report)
         except Unauthorized:
             continue
         await apply(engine, provider.account.code, told)
         await _review(engine, provider.account.code, decided)
+        await replies.keep(engine, provider.account.code, answered)
         return len(told), provider.thanks
     raise Unauthorized("no DeliveryChannel of this door has the credentials that this report bears")
 

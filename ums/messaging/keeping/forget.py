@@ -11,6 +11,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from ums.database import COLLISIONS, execute, fetch, rows, transaction
 from ums.members import audit_log
 from ums.messaging.counts import Tally
+from ums.messaging.delivering import replies
 from ums.messaging.ledger import Entry, record
 from ums.models import RecurringMessage
 from ums.people import lists
@@ -67,6 +68,7 @@ async def _forget(snapshot: Snapshot, user_id: str, now: int) -> Forgotten:
         await execute(tx, _BLANK_DELIVERIES, ids, FORGOTTEN)
         await execute(tx, _BLANK_RECIPIENTS, ids, FORGOTTEN)
         await execute(tx, _DROP_RECEIPTS, rows([value] for value in addresses))
+        await execute(tx, replies.FORGET, rows([value] for value in addresses))
         waiting = await fetch(tx, "SELECT id FROM message WHERE due_at IS NOT NULL AND NOT expanded")
         named_in = {row["id"] >> 32 for row in traces} | {row["id"] for row in waiting}
         await _blank_audiences(tx, sorted(named_in), {user_id, *addresses})

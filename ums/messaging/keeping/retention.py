@@ -16,6 +16,7 @@ from ums.database import Rows, connection, execute, fetch, rows, transaction
 from ums.members import audit_log
 from ums.messaging import materials, pace, tokens
 from ums.messaging.counts import BUCKET
+from ums.messaging.delivering import replies
 from ums.messaging.delivering.receipts import KEPT
 from ums.messaging.engine import Engine, log_failure
 from ums.messaging.sending import recurring
@@ -79,7 +80,7 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
                     return removed
     if folded := await _fold(now, most) or await pace.forget(now, most):
         return folded
-    if forgotten := await _run_out(now, most) or await recurring.expire(now - LONGEST, most):
+    if forgotten := await _run_out(now, days, most) or await recurring.expire(now - LONGEST, most):
         return forgotten
     if dropped := await fetch(connection(), _FORGET_RECEIPTS, now - KEPT, most):
         codes, first = sorted({row["delivery_channel"] for row in dropped}), dropped[0]["provider_id"]
@@ -91,9 +92,11 @@ async def expire(engine: Engine, most: int = 5_000) -> int:
 _NOBODYS = "no submit of ours is known by their ids; do others send through the same account?"
 
 
-async def _run_out(now: int, most: int) -> int:
-    """Files, and what platforms call those that they were given."""
-    return await materials.forget(now, most) or await tokens.forget_media(now, most)
+async def _run_out(now: int, days: Mapping[str, int], most: int) -> int:
+    """Files, what platforms call those that they were given, and what people wrote back."""
+    if gone := await materials.forget(now, most) or await tokens.forget_media(now, most):
+        return gone
+    return await replies.expire(now - max(days.values(), default=LONGEST // DAY) * DAY, most)
 
 
 async def _fold(now: int, most: int) -> int:

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import aiohttp
 
 from ums.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
-from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Report, Submission, Target
+from ums.providers.contract import Account, Answer, Outcome, Provider, Receipt, Replied, Report, Submission, Target
 from ums.providers.exchange import Reply
 from ums.providers.jsms import keeping
 from ums.providers.jsms.api import OUT_OF_FREQUENCY, JsmsApi, error, refusal
-from ums.providers.jsms.receipts import Callbacks, fetched
+from ums.providers.jsms.receipts import Callbacks, fetched, replied
 from ums.providers.keeper import Kept, ObjectId, Reviewed
 from ums.providers.mobiles import numbered
 from ums.vocabulary import ChannelType, Proof, Reason, State
@@ -99,6 +99,9 @@ class Jsms(Provider):
 
     def reviews(self, report: Report) -> list[Reviewed]:
         return keeping.reviewed(*self._callbacks.opened(report))
+
+    def replies(self, report: Report) -> list[Replied]:
+        return replied(*self._callbacks.opened(report))
 
     async def kept(self, known: Sequence[ObjectId]) -> list[Kept]:
         return await self._keeping.kept(known)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from ums.errors import CallerRefused, Problem, Unauthorized
-from ums.providers.contract import Receipt, Report
+from ums.providers.contract import Receipt, Replied, Report
 from ums.vocabulary import Clock, Reason, State, system_clock
 
 # https://docs.jiguang.cn/jsms/server/callback - which of them blame whom is our reading.
@@ -105,9 +106,32 @@ def _read(record: object) -> list[Receipt]:
         return []
 
 
+def replied(kind: str, data: str) -> list[Replied]:
+    """Of a callback of this type: SMS_REPLY tells of one; raises CallerRefused."""
+    if kind != "SMS_REPLY":
+        return []
+    try:
+        said = orjson.loads(data)
+        at, number = int(said["replyTime"]), _MOBILE.fullmatch(str(said["phone"]))
+        if number is None or not 0 < at < _END:
+            raise ValueError("expected a mainland mobile number in phone, and ms since the epoch in replyTime")
+        return [Replied(f"+86{number[1]}", str(said["content"] or ""), at)]
+    except _UNREADABLE as error:
+        raise _refusal("reply", data, error) from error
+
+
 def _posted(data: str) -> Receipt:
     try:
         return receipt(orjson.loads(data))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = Problem(code="receipt_unreadable", message=f"JSMS report {data[:200]!r}: {error!r}")
-        raise CallerRefused([problem]) from error
+    except _UNREADABLE as error:
+        raise _refusal("report", data, error) from error
+
+
+def _refusal(what: str, data: str, error: Exception) -> CallerRefused:
+    return CallerRefused([Problem(code="receipt_unreadable", message=f"JSMS {what} {data[:200]!r}: {error!r}")])
+
+
+_UNREADABLE = (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError)
+_MOBILE = re.compile(r"(?:\+?86)?(1\d{10})", re.ASCII)
+_END = 253_402_300_800_000
+"""ms; the year 10000, which no date can tell."""

@@ -1,4 +1,4 @@
-"""What JSMS posts: reports of messages, and what its reviewers decided: https://docs.jiguang.cn/jsms/server/callback"""
+"""What JSMS posts: reports of messages, what people wrote back, and what its reviewers decided: https://docs.jiguang.cn/jsms/server/callback"""
 
 import hashlib
 import secrets
@@ -20,17 +20,23 @@ TEMPLATE, SIGN = "SMS_TEMPLATE", "SMS_SIGN"
 
 
 class Callbacks:
-    """Of every application; each post bears one report or one review, signed."""
+    """Of every application; each post bears one report, reply or review, signed."""
 
     def __init__(self, stage: Stage, reviewer: "templates.Reviewer") -> None:
         self._stage, self._reviewer = stage, reviewer
         self._reports = Postman(stage.session, stage.record, partial(self._seal, "SMS_REPORT"))
-        # Reviews are no receipts: whoever counts those does not count these.
+        # Neither is a receipt: whoever counts those does not count these.
+        self._replies = Postman(stage.session, Record(), partial(self._seal, "SMS_REPLY"))
         self._reviews = Postman(stage.session, Record(), self._seal_review)
 
     def report(self, after: float, account: Credentials, report: Receipt) -> None:
         """Post it so many seconds from now."""
         self._reports.later(after, account, [report])
+
+    def reply(self, after: float, account: Credentials, mobile: str, words: str) -> None:
+        """Post that this number wrote back, so many seconds from now."""
+        at = int((time.time() + after) * 1000)
+        self._replies.later(after, account, [{"phone": mobile, "replyTime": at, "content": words}])
 
     def review(self, kind: str, number: int, account: Credentials) -> None:
         """Post what the reviewer says of this template or signature, when he does."""
@@ -38,6 +44,7 @@ class Callbacks:
 
     async def close(self) -> None:
         await self._reports.close()
+        await self._replies.close()
         await self._reviews.close()
 
     def _seal_review(self, account: Credentials, reviews: Sequence[Receipt]) -> Letter:

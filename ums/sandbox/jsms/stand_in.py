@@ -4,8 +4,8 @@
     POST /v1/templates   GET, PUT, DELETE /v1/templates/{id}
     POST /v1/sign        GET, POST, DELETE /v1/sign/{id}
 
-Receipts and reviews go to `/v1/sms/callback` of the service, one signed form each; receipts are fetched instead by who
-ever did so: see `ums.sandbox.jsms.callbacks` and `ums.sandbox.jsms.reports`.
+Receipts, replies and reviews go to `/v1/sms/callback` of the service, one signed form each; receipts are fetched
+instead by who ever did so: see `ums.sandbox.jsms.callbacks` and `ums.sandbox.jsms.reports`.
 Templates and signatures are in `ums.sandbox.jsms.templates`.
 """
 
@@ -189,6 +189,9 @@ class JsmsStandIn(StandIn):
         return sent
 
     def _tell_later(self, account: Credentials, mobile: str, msg_id: str) -> None:
+        reply = self.stage.script.reply_of(mobile)
+        if reply and not self._reports.fetches(account[0]):
+            self._callbacks.reply(reply[0], account, mobile, reply[1])
         for after, kind in self.stage.script.receipts_for(mobile):
             if kind in STATUS:
                 at = int((time.time() + after) * 1000)
