@@ -50,6 +50,29 @@ async def test_a_message_tells_its_funnels_and_losses(api: Api) -> None:
     }  # fmt: skip
 
 
+async def test_a_list_has_the_numbers_and_rates_of_each_message(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    await api.asks(UPSERT, users=[{"userId": "eve"}])
+    await sent(api)
+    await api.works()
+    (attempt,) = await Attempt.all()
+    told = [("rid-ann", State.DELIVERED), ("rid-ann", State.CLICKED), ("rid-bob", State.UNDELIVERED)]
+    receipts = [Receipt(str(attempt.provider_id), address, state, api.engine.clock()) for address, state in told]
+    await apply(api.engine, "app", receipts)
+    waiting = await sent(api, audience={"users": {"userIds": ["eve"]}}, sendAt="2027-01-16T08:00:00Z")
+
+    found = await api.asks(
+        """{ messages { edges { node { id state createdAt sendAt content
+          users { effective sent deliveryRate clickRate } } } } }"""
+    )
+
+    later, first = (edge["node"] for edge in found["messages"]["edges"])
+    assert (first["state"], first["content"]) == ("DONE", CONTENT["content"])
+    assert first["users"] == {"effective": 2, "sent": 2, "deliveryRate": 0.5, "clickRate": 1.0}
+    assert (later["id"], later["state"], later["sendAt"]) == (waiting, "WAITING", "2027-01-16T08:00:00+00:00")
+    assert later["users"] == {"effective": 0, "sent": 0, "deliveryRate": None, "clickRate": None}
+
+
 async def test_messages_are_paged_the_newest_first(api: Api) -> None:
     ids = [await sent(api, sendNo=str(n)) for n in range(5)]
     query = """query ($after: String) { messages(first: 2, after: $after) {

@@ -1,10 +1,13 @@
 """Between a send and its being sent: sensitive words and quiet times, as an application meets them."""
 
+import html
 from datetime import UTC, datetime
+from email import message_from_string, policy
+from email.message import EmailMessage
 from typing import Any
 
 from tests.api.conftest import Api
-from tests.api.test_messages import knows_ann_and_bob
+from tests.api.test_messages import UPSERT, knows_ann_and_bob
 from tests.api.test_sending import CONTENT, SEND, TO_ANN, problems
 from tests.test_sensitive import WIDE
 from ums.reconcile import reconcile
@@ -84,6 +87,21 @@ async def test_a_word_or_a_channel_that_is_switched_off_stops_nothing(api: Api) 
     await accepted(api, body=lottery)
     await api.works()
     assert pushed(api) == 2
+
+
+async def test_a_value_stays_itself_in_a_push_and_brings_no_markup_into_an_email(api: Api) -> None:
+    addresses = [{"type": "APP", "bind": "app", "values": ["rid-1"]}, {"type": "EMAIL", "values": ["a@example.org"]}]
+    await api.asks(UPSERT, users=[{"userId": "ann", "set": {"addresses": addresses}}])
+    name = '"}, {"x": 1} <b>\\n &\t'
+
+    await accepted(api, body={"template": {"name": "shipped", "variables": {"name": name}}})
+    await api.works()
+
+    (push,), (mail,) = (api.sandbox.record(platform).accepted for platform in ("jpush", "smtp"))
+    assert push["push"]["notification"] == {"alert": f"{name}, your parcel left with our own van"}
+    body = message_from_string(mail["raw"], policy=policy.default).get_body(("html",))
+    assert isinstance(body, EmailMessage)
+    assert body.get_content().strip() == f"<p>Dear {html.escape(name)}, it left with our own van.</p>"
 
 
 async def test_at_night_a_send_is_refused_until_the_morning_of_the_channels_zone(api: Api) -> None:

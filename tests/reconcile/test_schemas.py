@@ -105,6 +105,12 @@ def test_a_value_without_a_document_is_told_its_path_alone() -> None:
     [
         ("content/email", {"subject": "a\nb", "text": "c"}, "$.subject: found 'a\\nb', expected one line of text"),
         ("content/email", {"subject": "a\n", "text": "c"}, "$.subject: found 'a\\n', expected one line of text"),
+        (
+            "content/email",
+            {"subject": "a\u2028b", "text": "c"},
+            "$.subject: found 'a\\u2028b', expected one line of text",
+        ),
+        ("content/email", {"subject": "a\x1bb", "text": "c"}, "$.subject: found 'a\\x1bb', expected one line of text"),
         ("content/email", [], "$: found a list, expected a mapping"),
         ("content/app", {"platform": "all"}, "$: found a mapping, expected a notification, a message, or both"),
         (

@@ -184,7 +184,7 @@ async def test_whom_no_step_had_reached_is_lost_and_says_why(shop: Shop) -> None
 async def test_what_cannot_be_recalled(shop: Shop) -> None:
     await shop.knows(person("ann", app=["rid-ann"]))
     message = await shop.sends({"broadcast": True})
-    old = await shop.sends({"broadcast": True})
+    old, last = await shop.sends({"broadcast": True}), await shop.sends({"broadcast": True})
     await shop.works()
 
     await called_back(shop, message)
@@ -192,5 +192,8 @@ async def test_what_cannot_be_recalled(shop: Shop) -> None:
     assert await refused(shop, message.id) == "already_recalled"
     assert await refused(shop, 4711) == "unknown_message"
     assert await refused(shop, old.id, "ops") == "unknown_message"
-    shop.time.passes(RECALLABLE + 1)
+    shop.time.passes(RECALLABLE)
+    await called_back(shop, last)
+    assert (await Message.get(id=last.id)).state == MessageState.RECALLED.value
+    shop.time.passes(1)
     assert await refused(shop, old.id) == "too_old"
