@@ -106,6 +106,12 @@ def test_all_texts_are_read_and_neither_keys_nor_links() -> None:
     assert list(texts("app", content)) == [(("notification", "alert"), f"Go to {APART} now"), (("x", 0), "b")]
 
 
+def test_what_follows_a_link_in_chinese_is_text_again() -> None:
+    [(_, read)] = texts("sms", {"content": "点击https://a.example/x?y={1}赌博赢大奖"})
+
+    assert read == f"点击{APART}赌博赢大奖"
+
+
 def test_of_html_what_a_reader_sees_is_read() -> None:
     html = (
         "<style>p {}</style><p class='one'>lot<b>te</b>ry</p><p>&#99;asino</p>"
@@ -131,6 +137,6 @@ def test_the_articles_of_wecom_are_html_too_and_its_texts_are_not() -> None:
 
 
 def test_a_variable_keeps_its_neighbours_apart() -> None:
-    [(_, read)] = texts("sms", {"content": "lot{{lottery}}tery"})
+    [(_, read)] = texts("sms", {"content": "lot{{lottery}}tery"}, template=True)
 
     assert found(read, "lottery", ignoreSpaces=True) == []

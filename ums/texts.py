@@ -11,7 +11,8 @@ from ums.vocabulary import PLACEHOLDER
 APART = "\ue000"
 """Stands where something was that is no text, so that what is left and right of it never becomes one word."""
 
-_LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+# Of the characters that a URL is written in, quotes aside: what follows it in Chinese, without a space, is text again.
+_LINK = re.compile(r"https?://[!#-&(-;=?-~]+", re.IGNORECASE)
 
 _HTML_FIELDS: Mapping[str, Sequence[Path]] = {"email": [("text",)], "wecom": [("mpnews", "articles", "content")]}
 """By content type the fields whose text is HTML."""
@@ -27,16 +28,20 @@ _NO_TEXTS = frozenset({"platform", "msgtype"})
 """Keys whose values are words of a provider, which nobody reads."""
 
 
-def texts(kind: str, value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every text in the content of one channel type, and where it stands; links and variables are `APART`."""
+def texts(kind: str, value: Any, at: Path = (), *, template: bool = False) -> Iterator[tuple[Path, str]]:
+    """Every text in the content of one channel type, and where it stands; links are `APART`.
+
+    Of a template variables are, too; in what is sent double braces are read by people like all the rest.
+    """
     if isinstance(value, str):
         read = _visible(value) if is_html(kind, at) else value
-        yield at, PLACEHOLDER.sub(APART, _LINK.sub(APART, read))
+        apart = _LINK.sub(APART, read)
+        yield at, PLACEHOLDER.sub(APART, apart) if template else apart
         return
     children = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
     for key, child in children:
         if key not in _NO_TEXTS:
-            yield from texts(kind, child, (*at, key))
+            yield from texts(kind, child, (*at, key), template=template)
 
 
 def _visible(html: str) -> str:

@@ -30,7 +30,7 @@ def texts_clean(templates: Sequence[Body], bodies: Bodies) -> Iterator[Breach]:
 
 
 def _found(number: int, search: WordSearch, kind: str, value: object, at: Path) -> Iterator[Breach]:
-    for path, text in texts(kind, value, at):
+    for path, text in texts(kind, value, at, template=True):
         for hit in search.hits(text):
             yield number, path, str(hit)
 

@@ -9,6 +9,7 @@ from ums.models import Message
 from ums.reconcile import reconcile
 
 ANN = {"users": {"userIds": ["ann"]}}
+SMS_CODE = "input.body.content.sms.temp_para.code"
 LIST = """---
 apiVersion: ums/v1
 kind: SensitiveWords
@@ -35,7 +36,9 @@ async def declares(shop: Shop, added: str = "", *changed: tuple[str, str]) -> No
     ("content", "path"),
     [
         ({"app": {**APP, "notification": {"alert": "a lottery"}}}, "input.body.content.app.notification.alert"),
-        ({"sms": {"temp_id": 1, "temp_para": {"code": "lo ttery"}}}, "input.body.content.sms.temp_para.code"),
+        ({"app": {**APP, "notification": {"alert": "{{lottery}}"}}}, "input.body.content.app.notification.alert"),
+        ({"sms": {"temp_id": 1, "temp_para": {"code": "https://a.example/双11lottery"}}}, SMS_CODE),
+        ({"sms": {"temp_id": 1, "temp_para": {"code": "lo ttery"}}}, SMS_CODE),
         ({"email": {"subject": "s", "text": "<p>Lot<b>tery</b></p>"}}, "input.body.content.email.text"),
         ({"email": {"subject": "l.o.t.t.e.r.y", "text": "t"}}, "input.body.content.email.subject"),
     ],
