@@ -23,6 +23,11 @@ _SHOWN = 5
 """Hits in one text that are worth telling."""
 
 
+# https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point: shown as nothing, and yet no format characters.
+_INVISIBLE = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
+              *range(0xE0100, 0xE01F0)}  # fmt: skip
+
+
 class Hit(NamedTuple):
     """A word where it stands in a text."""
 
@@ -63,7 +68,11 @@ class _Folding(dict[int, str]):
 
     def _is_hidden(self, character: str) -> bool:
         category = unicodedata.category(character)
-        return category == "Cf" or (self._way.spaces and (category[0] in "ZPS" or category == "Cc"))
+        return (
+            category == "Cf"
+            or ord(character) in _INVISIBLE
+            or (self._way.spaces and (category[0] in "ZPS" or category == "Cc"))
+        )
 
 
 class _Automaton:
