@@ -23,7 +23,7 @@ from ums.messaging.delivering.drain import drain
 from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine
 from ums.messaging.expanding.look import look
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.providers.contract import Receipt
 from ums.rehearsal import declared

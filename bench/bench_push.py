@@ -18,7 +18,7 @@ from installation import installation, peak_mb, process, upload
 
 from ums.database import opened
 from ums.messaging.engine import running
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.settings import Settings

@@ -13,7 +13,7 @@ from ums.messaging.delivering.drain import drain, is_due
 from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine, running
 from ums.messaging.reading.history import Numbers, numbers
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.people.users import Bindings, Scope, Upload, upsert

@@ -104,6 +104,27 @@ async def test_a_value_stays_itself_in_a_push_and_brings_no_markup_into_an_email
     assert body.get_content().strip() == f"<p>Dear {html.escape(name)}, it left with our own van.</p>"
 
 
+async def test_what_a_send_does_not_say_its_channel_says(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    defaults = "[app, sms, mail]\ndefaults: {priority: low, policy: app-then-sms}"
+    await declares(api, "[app, sms, mail]", defaults)
+    body = {"content": {**CONTENT["content"], "sms": {"temp_id": 1}}}
+    direct = {"addresses": [{"type": "APP", "addresses": ["rid-9"]}]}
+
+    said = [
+        await accepted(api, body=body),
+        await accepted(api, body=body, priority="HIGH", policy=""),
+        await accepted(api, body=body, deliveryChannels=["app"]),
+        await accepted(api, body=body, audience=direct),
+    ]
+
+    query = "query ($id: ID!) { message(id: $id) { priority policy } }"
+    found = [tuple((await api.asks(query, id=message))["message"].values()) for message in said]
+    assert found == [("LOW", "app-then-sms"), ("HIGH", ""), ("LOW", ""), ("LOW", "")]
+    needs = "sms needs content of type sms, the body has app"
+    assert await problems(api, **TO_ANN, body=CONTENT) == [("no_content", "input.policy", needs)]
+
+
 async def test_at_night_a_send_is_refused_until_the_morning_of_the_channels_zone(api: Api) -> None:
     await knows_ann_and_bob(api)
     await declares(api, "deliveryChannels: [app, sms, mail]\n", NIGHT % "reject")

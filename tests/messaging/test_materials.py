@@ -13,9 +13,9 @@ from ums.messaging.after.again import forward
 from ums.messaging.after.scheduled import update
 from ums.messaging.materials import HOUR
 from ums.messaging.sending import recurring
-from ums.messaging.sending.draft import SendRequest
 from ums.messaging.sending.recur import recur
 from ums.messaging.sending.recurring import Wish
+from ums.messaging.sending.request import SendRequest
 from ums.models import Message, Occurrence
 from ums.snapshot import Body
 

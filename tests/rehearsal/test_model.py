@@ -17,7 +17,7 @@ from ums.messaging.delivering.limits import claim
 from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import LEASE
 from ums.messaging.policy import rules, steps
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.people.users import Bindings, Scope, Upload, upsert
 from ums.providers.contract import Receipt

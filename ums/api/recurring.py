@@ -83,7 +83,7 @@ class RecurringMessage:
     next_at: datetime | None = strawberry.field(description="When it comes next; null: not, unless it is resumed.")
     occurred: int = strawberry.field(description="So many occurrences came, accepted or refused.")
     template: str = strawberry.field(description="Empty: content of its own.")
-    policy: str
+    policy: str = strawberry.field(description="Empty: the Channel's default at its time, or everything at once.")
     audience: JSON
     owner: str
 
@@ -93,8 +93,8 @@ class RecurringMessage:
         return cls(
             id=strawberry.ID(str(row.id)), cron=row.cron, missed=Missed(row.missed), until=maybe_moment(row.until_at),
             times=row.times, state=RecurringState(row.state), created_at=moment(row.created_at),
-            next_at=maybe_moment(row.next_at), occurred=row.occurred, template=said["template"], policy=said["policy"],
-            audience=JSON(said["audience"]), owner=said["owner"],
+            next_at=maybe_moment(row.next_at), occurred=row.occurred, template=said["template"],
+            policy=said["policy"] or "", audience=JSON(said["audience"]), owner=said["owner"],
         )  # fmt: skip
 
     @strawberry.field(description="What became of it so far, the newest first; kept as long as the history.")

@@ -10,7 +10,7 @@ from strawberry.scalars import JSON
 from ums.api.messages import Message
 from ums.api.words import Info, Problem, milliseconds
 from ums.errors import CallerRefused
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.vocabulary import ChannelType, Priority
 
@@ -76,7 +76,11 @@ class CallbackInput:
 class SendMessageInput:
     audience: AudienceInput
     body: BodyInput
-    policy: str | None = strawberry.field(default=None, description="A SendPolicy's name; absent: all at once.")
+    policy: str | None = strawberry.field(
+        default=None,
+        description="A SendPolicy's name; empty: all at once; absent: the Channel's default policy, if it has one, for "
+        "a send to users that names no DeliveryChannels.",
+    )
     blacklist: str | None = strawberry.field(
         default=None,
         description="A Blacklist's name: its members get nothing. Direct addresses are nobody's, and are not filtered.",
@@ -90,7 +94,7 @@ class SendMessageInput:
         description="Codes; absent: every enabled, granted DeliveryChannel whose type the body has content for.",
     )
     send_at: datetime | None = None
-    priority: Priority = Priority.MEDIUM
+    priority: Priority | None = strawberry.field(default=None, description="Absent: the Channel's default; MEDIUM.")
     idempotency_key: str | None = strawberry.field(
         default=None,
         description="Same key and same input: the same message; same key and other input: a problem.",
@@ -134,7 +138,7 @@ def read_request(given: SendMessageInput) -> SendRequest:
         variables={}
         if not given.body.template or given.body.template.variables is None
         else given.body.template.variables,
-        policy=given.policy or "",
+        policy=given.policy,
         blacklist=given.blacklist or "",
         whitelist=given.whitelist or "",
         delivery_channels=given.delivery_channels,

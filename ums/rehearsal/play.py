@@ -11,7 +11,7 @@ from ums.errors import CallerRefused, UmsError
 from ums.messaging.policy import Because, Verdict, steps
 from ums.messaging.reading.history import Numbers, numbers
 from ums.messaging.reading.reasons import Reasoned, reasoned
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.people.users import Bindings, Scope, Upload, upsert

@@ -13,7 +13,7 @@ from ums.database import connection, execute, fetch, is_sqlite
 from ums.errors import CallerRefused
 from ums.messaging.after.audited import Decision, approve, reject
 from ums.messaging.engine import running
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import AuditDesk, AuditTicket, Message
 from ums.reconcile import Options, reconcile

@@ -10,8 +10,8 @@ import pytest
 from tests.shop import APP, Time, open_shop, person
 from ums.messaging.delivering.drain import drain, sweep
 from ums.messaging.engine import Engine, running
-from ums.messaging.sending.draft import SendRequest
 from ums.messaging.sending.recurring import Wish, create
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.messaging.worker import serve
 from ums.models import RecurringMessage

@@ -11,7 +11,7 @@ from tests.processes import Installation, installed
 from tests.shop import APP
 from ums.database import connection, fetch
 from ums.messaging.engine import Engine, running
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.reconcile import reconcile
 from ums.sandbox import sandbox

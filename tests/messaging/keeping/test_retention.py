@@ -8,7 +8,7 @@ from ums.messaging.delivering import replies
 from ums.messaging.delivering.receipts import apply
 from ums.messaging.engine import Engine
 from ums.messaging.keeping.retention import expire
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.providers.contract import Receipt, Replied

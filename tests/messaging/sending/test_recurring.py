@@ -14,9 +14,9 @@ from ums.messaging.engine import running
 from ums.messaging.keeping.forget import forget
 from ums.messaging.keeping.retention import expire
 from ums.messaging.sending import recurring
-from ums.messaging.sending.draft import SendRequest
 from ums.messaging.sending.recur import recur
 from ums.messaging.sending.recurring import Wish
+from ums.messaging.sending.request import SendRequest
 from ums.models import Message, Occurrence, RecurringMessage
 from ums.reconcile import Options, reconcile
 from ums.reconcile.overrides import switch

@@ -7,7 +7,7 @@ from typing import Any
 from ums.errors import CallerRefused
 from ums.messaging.after.recall import unknown
 from ums.messaging.engine import Engine
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import send
 from ums.models import Message
 from ums.snapshot import Body, Snapshot, channel_type

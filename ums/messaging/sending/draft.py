@@ -1,7 +1,6 @@
 """Every check that can be made before a message is stored, and the message that passes them all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ums import schemas
@@ -13,37 +12,14 @@ from ums.messaging.policy import rules
 from ums.messaging.sending.content import check
 from ums.messaging.sending.quiet import NEVER, disturbing, quiet_until
 from ums.messaging.sending.render import render, values
+from ums.messaging.sending.request import SendRequest
 from ums.models import Message
 from ums.provider_objects.names import by_type
 from ums.snapshot import Body, Snapshot, channel_type
-from ums.vocabulary import ChannelType, MessageState, Priority
+from ums.vocabulary import ChannelType, MessageState
 
 MOST_IDS = 1000
 MOST_TAGS = 20
-
-
-@dataclass(frozen=True)
-class SendRequest:
-    """What a caller asks for; `audience` is `{"broadcast": True}`, `{"users": {...}}` or `{"addresses": [...]}`."""
-
-    audience: Mapping[str, Any]
-    content: Mapping[str, Any] | None = None
-    """`{channel type: content}`; or else `template` and `variables`."""
-    made_from: str = ""
-    """The Template that `content` was made from, when an earlier message is sent again."""
-    template: str = ""
-    variables: Any = field(default_factory=dict)
-    policy: str = ""
-    blacklist: str = ""
-    whitelist: str = ""
-    delivery_channels: Sequence[str] | None = None
-    send_at: int | None = None
-    priority: Priority = Priority.MEDIUM
-    idempotency_key: str | None = None
-    owner: str = ""
-    send_no: str = ""
-    callback: Mapping[str, Any] | None = None
-    """`{"url": ..., "params": ...}`; without a URL the Channel's default address is called."""
 
 
 class Draft:
@@ -57,6 +33,7 @@ class Draft:
         self._snapshot = snapshot
         self._channel = channel
         self._request = request
+        self._policy, self._priority = request.policy_of(channel), request.priority_of(channel)
         self._by = by
         self._problems: list[Problem] = []
 
@@ -78,8 +55,8 @@ class Draft:
         state = MessageState.AUDITING if self.review else MessageState.WAITING
         return Message(
             channel=self._channel["name"], revision=self._snapshot.revision, created_at=now,
-            priority=int(request.priority), state=state.value, audience=audience, content=content,
-            template=request.template or request.made_from, policy=request.policy, steps=steps, send_no=request.send_no,
+            priority=int(self._priority), state=state.value, audience=audience, content=content,
+            template=request.template or request.made_from, policy=self._policy, steps=steps, send_no=request.send_no,
             owner=request.owner or (self._by if self.review else ""), idempotency_key=request.idempotency_key,
             send_at=send_at, due_at=None if open_ended else send_at, deferred_from=asked if send_at > asked else None,
             **callback,
@@ -151,12 +128,12 @@ class Draft:
     def _steps(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The steps that the message will take, pinned to it."""
         request = self._request
-        if request.policy:
-            policy = self._snapshot.policy(self._channel["name"], request.policy)
+        if self._policy:
+            policy = self._snapshot.policy(self._channel["name"], self._policy)
             if policy is None:
-                self._unknown("SendPolicy", request.policy, "input.policy", "unknown_policy")
+                self._unknown("SendPolicy", self._policy, "input.policy", "unknown_policy")
                 return []
-            if self._invalid("SendPolicy", request.policy, "input.policy", "policy_invalid"):
+            if self._invalid("SendPolicy", self._policy, "input.policy", "policy_invalid"):
                 return []
             self._check_usable([code for step in policy["steps"] for code in step["send"]], content, "input.policy")
             return rules(policy)
@@ -183,12 +160,12 @@ class Draft:
                 self._refuse(path, "no_content", message)
 
     def _audience(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        audience, request = self._request.audience, self._request
+        audience = self._request.audience
         if (users := audience.get("users")) is not None:
             return self._users(users)
         if (groups := audience.get("addresses")) is None:
             return {"broadcast": True}
-        if request.policy:
+        if self._policy:
             message = "a policy follows users, and direct addresses are nobody's; send to users, or without a policy"
             self._refuse("input.policy", "policy_needs_users", message)
         if not groups:
@@ -258,7 +235,7 @@ class Draft:
 
     def _undisturbing(self, at: int) -> int:
         """When it goes out, by the Channel's do-not-disturb: at this time, or at the end of the quiet time."""
-        until = quiet_until(self._channel, self._request.priority, at)
+        until = quiet_until(self._channel, self._priority, at)
         if until is None:
             return at
         if until < NEVER and self._channel["doNotDisturb"]["mode"] == "defer":

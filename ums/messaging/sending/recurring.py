@@ -12,7 +12,7 @@ from ums.database import connection, execute, fetch, rows
 from ums.errors import CallerRefused, Problem
 from ums.messaging.engine import Engine
 from ums.messaging.occurrences import NotCron, check, following
-from ums.messaging.sending.draft import SendRequest
+from ums.messaging.sending.request import SendRequest
 from ums.messaging.sending.send import drafted
 from ums.models import RecurringMessage
 from ums.snapshot import Body
@@ -59,11 +59,12 @@ async def create(engine: Engine, channel: Body, wish: Wish, by: str = "") -> Rec
 
 def kept(request: SendRequest) -> dict[str, Any]:
     """As the database has it; `restored` is the way back."""
-    return {**asdict(request), "priority": int(request.priority)}
+    return {**asdict(request), "priority": int(request.priority) if request.priority else None}
 
 
 def restored(stored: Mapping[str, Any]) -> SendRequest:
-    return SendRequest(**{**stored, "priority": Priority(stored["priority"])})
+    priority = stored["priority"]
+    return SendRequest(**{**stored, "priority": Priority(priority) if priority else None})
 
 
 async def pause(channel: str, recurring_id: int) -> RecurringMessage:

@@ -14,7 +14,8 @@ from ums.errors import CallerRefused, Problem
 from ums.messaging import materials, outbox, statements
 from ums.messaging.engine import Engine
 from ums.messaging.sending.content import prepared
-from ums.messaging.sending.draft import Draft, SendRequest
+from ums.messaging.sending.draft import Draft
+from ums.messaging.sending.request import SendRequest
 from ums.models import Message
 from ums.snapshot import Body
 from ums.tracing import ACCEPT, Act, asked_by
