@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.api.conftest import Api
 from tests.api.test_messages import UPSERT, knows_ann_and_bob
+from tests.api.test_scheduled import FORWARD, UPDATE, code
 from tests.api.test_sending import CONTENT, SEND, TO_ANN, problems
 from tests.test_sensitive import WIDE
 from ums.reconcile import reconcile
@@ -65,8 +66,8 @@ async def test_a_sensitive_word_in_any_disguise_stops_a_send_and_is_told_where_i
 
     for disguise in ("Lottery", WIDE, "l-o.t t_e*r y", "lot\u200btery"):
         body = {"content": {"app": {"platform": "all", "notification": {"alert": f"win the {disguise} now"}}}}
-        ((code, path, message),) = await problems(api, **TO_ANN, body=body)
-        assert (code, path) == ("sensitive_word", "input.body.content.app.notification.alert")
+        ((found, path, message),) = await problems(api, **TO_ANN, body=body)
+        assert (found, path) == ("sensitive_word", "input.body.content.app.notification.alert")
         assert message.startswith("found 'lottery' of the SensitiveWords law in 'win the ")
     variables = {"template": {"name": "shipped", "variables": {"name": "Lottery"}}}
     made = {path for _, path, _ in await problems(api, **TO_ANN, body=variables)}
@@ -130,8 +131,8 @@ async def test_at_night_a_send_is_refused_until_the_morning_of_the_channels_zone
     await declares(api, "deliveryChannels: [app, sms, mail]\n", NIGHT % "reject")
 
     for priority in ("MEDIUM", "LOW"):
-        ((code, path, message),) = await problems(api, **TO_ANN, body=CONTENT, priority=priority)
-        assert (code, path) == ("do_not_disturb", "input.sendAt")
+        ((found, path, message),) = await problems(api, **TO_ANN, body=CONTENT, priority=priority)
+        assert (found, path) == ("do_not_disturb", "input.sendAt")
         assert "send at or after 2027-01-15T07:00:00-08:00" in message
     await accepted(api, priority="HIGH")
     await api.works()
@@ -141,9 +142,26 @@ async def test_at_night_a_send_is_refused_until_the_morning_of_the_channels_zone
     passes(api, 1)
     await accepted(api)
     noon = datetime(2027, 1, 15, 20, 30, tzinfo=UTC).isoformat()
-    assert [code for code, *_ in await problems(api, **TO_ANN, body=CONTENT, sendAt=noon)] == ["do_not_disturb"]
+    assert [problem for problem, *_ in await problems(api, **TO_ANN, body=CONTENT, sendAt=noon)] == ["do_not_disturb"]
     await api.works()
     assert pushed(api) == 2
+
+
+async def test_a_change_and_a_forward_keep_the_words_and_the_quiet_times_too(api: Api) -> None:
+    await knows_ann_and_bob(api)
+    await declares_words(api)
+    await declares(api, "deliveryChannels: [app, sms, mail]\n", NIGHT % "reject")
+    message = await accepted(api, sendAt=MORNING)
+    lottery = {"body": {"content": {"app": {"platform": "all", "notification": {"alert": "the lottery"}}}}}
+    night = {"sendAt": datetime(2027, 1, 16, 8, tzinfo=UTC).isoformat()}
+
+    for query, still in ((UPDATE, {}), (FORWARD, {"sendAt": MORNING})):
+        for change, found in (({**still, **lottery}, "sensitive_word"), (night, "do_not_disturb")):
+            assert code(await api.asks(query, id=message, input=change)) == found
+    passes(api, 7 * HOUR)
+    await api.works()
+
+    assert [said["push"]["notification"] for said in api.sandbox.record("jpush").accepted] == [{"alert": "hello"}]
 
 
 async def test_at_night_a_deferred_send_waits_for_the_morning_and_can_be_called_off_until_then(api: Api) -> None:
