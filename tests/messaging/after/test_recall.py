@@ -13,7 +13,7 @@ from ums.messaging.connections import connected
 from ums.messaging.delivering.drain import drain
 from ums.messaging.expanding.look import look
 from ums.messaging.reading.history import Funnel, Loss
-from ums.models import Delivery, Message
+from ums.models import Attempt, Delivery, Message
 from ums.sandbox import free_address
 from ums.vocabulary import MessageState, Priority, State
 
@@ -131,6 +131,23 @@ async def test_a_refusal_is_told_in_the_providers_words(shop: Shop) -> None:
 
     assert await parts(message) == {"app": (RecallOutcome.REFUSED, (0, 0, 0, 1), "no message 4711")}
     assert await shop.states(message) == {"ann": State.SUBMITTED}
+
+
+async def test_of_a_batch_that_went_out_in_several_calls_a_refused_one_keeps_no_other_from_being_recalled(
+    shop: Shop,
+) -> None:
+    await shop.knows(person("ann", app=["rid-ann"]))
+    message = await shop.sends({"broadcast": True})
+    await shop.works()
+    (sent,) = await Attempt.all()
+    for other in ("0", "zzz"):
+        fields = {name: getattr(sent, name) for name in Attempt._meta.db_fields if name not in {"id", "provider_id"}}
+        await Attempt.create(**fields, provider_id=other)
+
+    await called_back(shop, message)
+
+    assert shop.sandbox.record("jpush").recalled == [sent.provider_id]
+    assert (await parts(message))["app"][0] is RecallOutcome.REFUSED
 
 
 async def test_a_provider_that_does_not_answer_is_asked_again_and_at_last_given_up(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from ums.messaging.after.recall import RecallOutcome, takes_nothing_back
 from ums.messaging.delivering.inquire import ANSWERED_AS
 from ums.messaging.engine import Engine, log_failure
 from ums.messaging.ledger import Entry, record
+from ums.providers.contract import Provider
 from ums.vocabulary import Reason, State
 
 log = structlog.get_logger()
@@ -133,16 +134,23 @@ async def _recall(engine: Engine, part: Part, provider_ids: Sequence[str]) -> Ta
         provider = await engine.connections.get(await engine.snapshots.newest(), part.delivery_channel)
     except ProviderRefused as refused:  # nobody was asked: the operator can mend it
         return _later(part, refused.code, refused.message)
+    taken = [await _recall_one(provider, part, provider_id) for provider_id in provider_ids]
+    worst = list(RecallOutcome)
+    nothing = Taken(part, RecallOutcome.UNANSWERED)
+    return min(taken, key=lambda each: worst.index(each.verdict or RecallOutcome.PENDING), default=nothing)
+
+
+async def _recall_one(provider: Provider, part: Part, provider_id: str) -> Taken:
+    """A batch that was sent in several calls has several ids; a refusal of one keeps none from being recalled."""
     try:
-        for provider_id in provider_ids:
-            await provider.recall(provider_id)
+        await provider.recall(provider_id)
     except ProviderRefused as refused:
         return Taken(part, RecallOutcome.REFUSED, refused.code, refused.message)
     except ProviderBusy as busy:
         return _later(part, busy.code, busy.message, busy.retry_after or 0)
     except OutcomeUnknown as unknown:
         return _later(part, unknown.code, unknown.message)
-    return Taken(part, RecallOutcome.RECALLED if provider_ids else RecallOutcome.UNANSWERED)
+    return Taken(part, RecallOutcome.RECALLED)
 
 
 def _later(part: Part, code: str, words: str, at_least: float = 0) -> Taken:
