@@ -16,6 +16,7 @@ import pytest
 import redis
 import structlog
 
+from ums import sandbox
 from ums.database import opened
 from ums.database.upgrade import upgrade
 from ums.settings import Settings
@@ -24,6 +25,10 @@ pytest_plugins = ["tests.shop", "tests.developers"]
 
 # The stock one shows every local variable, at a length that takes seconds to lay out.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+
+# Two test processes that look for free ports at the same moment must not find the same ones.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+sandbox.PORTS = range(10_000 + _WORKER % 4 * 5_500, 15_400 + _WORKER % 4 * 5_500)
 
 POSTGRES = os.environ.get("UMS_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("UMS_TEST_REDIS", "redis://127.0.0.1:6379")
@@ -86,8 +91,7 @@ def sqlite_settings(empty_sqlite: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """A Redis database of this test run's own kind, emptied before and after."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    url = f"{REDIS}/{9 + worker % 6}"
+    url = f"{REDIS}/{9 + _WORKER % 6}"
     with redis.Redis.from_url(url) as client:
         try:
             client.flushdb()

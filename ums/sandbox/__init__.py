@@ -84,11 +84,14 @@ async def sandbox(
         yield Sandbox(address, stages, {actor.platform: actor for actor in actors})
 
 
+PORTS = range(10_000, 32_000)
+"""Below those that systems give to outgoing connections."""
+
+
 def free_address(host: str = "127.0.0.1") -> SandboxAddress:
     """One whose ports are all free at this moment."""
     while True:
-        # Below the ports that systems give to outgoing connections.
-        address = SandboxAddress(host, random.randrange(10_000, 32_000))  # noqa: S311 - not a secret
+        address = SandboxAddress(host, random.choice(PORTS))  # noqa: S311 - not a secret
         ports = (address.port, address.smtp_port, address.cmpp_port, address.smtps_port)
         if all(_is_free(host, port) for port in ports):
             return address
