@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 
 
 class Role(Enum):
@@ -65,5 +66,9 @@ PERSONAL = frozenset({Right.OWN_TOKENS, Right.OWN_TICKETS})
 
 def rights_of(roles: Iterable[Role]) -> frozenset[Right]:
     """All that somebody with these roles may do."""
-    held = set(roles)
+    return _rights_of(frozenset(roles))
+
+
+@lru_cache
+def _rights_of(held: frozenset[Role]) -> frozenset[Right]:
     return frozenset(right for right, may in MAY.items() if may & held)
