@@ -3,13 +3,16 @@
 import structlog
 from starlette.responses import JSONResponse
 
-from ums.errors import CallerForbidden, UmsError, Unauthorized
+from ums.errors import CallerForbidden, SecretMissing, UmsError, Unauthorized
 
 log = structlog.get_logger()
 
+REFUSALS = (Unauthorized, CallerForbidden, SecretMissing)
+"""What is raised of a caller who does not come in."""
+
 
 def refused(error: UmsError) -> JSONResponse:
-    """The answer to a caller who may not: Unauthorized, CallerForbidden or SecretMissing."""
+    """The answer to a caller who does not come in: to one of REFUSALS."""
     if isinstance(error, CallerForbidden):
         return refusal(403, error.code, str(error))
     if isinstance(error, Unauthorized):

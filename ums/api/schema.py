@@ -48,7 +48,7 @@ from ums.api.progress import ProgressSubscription
 from ums.api.provider_templates import ProviderTemplatesMutation, ProviderTemplatesQuery
 from ums.api.recall import RecallMutation
 from ums.api.recurring import RecurringMutation, RecurringQuery
-from ums.api.refusals import refused
+from ums.api.refusals import REFUSALS, refused
 from ums.api.replies import RepliesQuery
 from ums.api.scheduled import ScheduledMutation
 from ums.api.sending import SendingMutation
@@ -57,7 +57,7 @@ from ums.api.switches import SwitchesMutation
 from ums.api.template_library import TemplateLibraryMutation, TemplateLibraryQuery
 from ums.api.templates import TemplatesQuery
 from ums.api.words import Context
-from ums.errors import CallerForbidden, SecretMissing, Unauthorized
+from ums.errors import Unauthorized
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers, numbers
 from ums.messaging.reading.progress import Following
@@ -179,10 +179,11 @@ class Endpoint(GraphQL[Context, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         asked_by.set(headers.get("traceparent", ""))
+        scope["credentials"] = Credentials.of(headers)
         if scope["type"] == "http" or "authorization" in headers:
             try:
-                scope["caller"] = await authenticate(self.engine, Credentials.of(headers))
-            except _REFUSALS as error:
+                scope["caller"] = await authenticate(self.engine, scope["credentials"])
+            except REFUSALS as error:
                 if scope["type"] == "websocket":
                     return await WebSocketClose(code=4403)(scope, receive, send)
                 if isinstance(error, Unauthorized) and self._may_sign_in(scope, headers):
@@ -209,14 +210,14 @@ class Endpoint(GraphQL[Context, None]):
             )
             try:
                 context.admitted, context.credentials = await authenticate(self.engine, given), given
-            except _REFUSALS as error:
+            except REFUSALS as error:
                 raise ConnectionRejectionError from error
         return await super().on_ws_connect(context)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         # What lives longer than one request must not remember numbers.
         loader = DataLoader(load_fn=_load_numbers, cache=request.scope["type"] == "http")
-        given = Credentials.of(request.headers)
+        given: Credentials = request.scope["credentials"]
         lasting = isinstance(request, WebSocket)
         if not lasting:
             request.scope["parsed"] = request
@@ -227,9 +228,6 @@ class Endpoint(GraphQL[Context, None]):
 
     def decode_json(self, data: str | bytes) -> Any:
         return orjson.loads(data)
-
-
-_REFUSALS = (Unauthorized, CallerForbidden, SecretMissing)
 
 
 async def _load_numbers(message_ids: list[int]) -> Sequence[Numbers]:

@@ -14,7 +14,8 @@ from strawberry.dataloader import DataLoader
 
 from ums import errors
 from ums.api.caller import Caller, Credentials, authenticate
-from ums.errors import CallerForbidden, SecretMissing, Unauthorized
+from ums.api.refusals import REFUSALS
+from ums.errors import CallerForbidden
 from ums.messaging.engine import Engine
 from ums.messaging.reading.history import Numbers
 from ums.messaging.reading.progress import Following
@@ -52,7 +53,7 @@ class Context:
         """Who calls, as of now; raises GraphQLError when that is nobody any more."""
         try:
             self.admitted = await authenticate(self.engine, self.credentials)
-        except (Unauthorized, CallerForbidden, SecretMissing) as error:
+        except REFUSALS as error:
             raise GraphQLError("no credentials any more", extensions={"code": "UNAUTHORIZED"}) from error
 
     @property

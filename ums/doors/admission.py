@@ -3,15 +3,11 @@
 from starlette.requests import Request
 
 from ums.api.caller import Caller, Credentials, authenticate
-from ums.errors import CallerForbidden, SecretMissing, Unauthorized
 from ums.members.rights import Right
-
-NOT_ADMITTED = (Unauthorized, CallerForbidden, SecretMissing)
-"""What `admitted` raises."""
 
 
 async def admitted(request: Request, *rights: Right) -> Caller:
-    """The caller, who has all of these rights; raises one of NOT_ADMITTED."""
+    """The caller, who has all of these rights; raises one of REFUSALS."""
     caller = await authenticate(request.app.state.engine, Credentials.of(request.headers))
     for right in rights:
         caller.require(right)

@@ -11,8 +11,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from ums.api.caller import Caller
-from ums.api.refusals import refusal, refused
-from ums.doors.admission import NOT_ADMITTED, admitted
+from ums.api.refusals import REFUSALS, refusal, refused
+from ums.doors.admission import admitted
 from ums.errors import UmsError
 from ums.members.rights import Right
 from ums.messaging.engine import Engine
@@ -74,7 +74,7 @@ async def _made(request: Request, name: str, make: Make) -> Response:
             raise _NotThere(f"found .{ending}, expected .csv or .xlsx")
         file = folder / f"sheet.{ending}"
         await make(engine, caller, file)
-    except NOT_ADMITTED as error:
+    except REFUSALS as error:
         answer: Response = refused(error)
     except exports.ExportRefused as error:
         answer = refusal(400, "TOO_LONG", str(error))

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ums.api.refusals import refusal, refused
-from ums.doors.admission import NOT_ADMITTED, admitted
+from ums.api.refusals import REFUSALS, refusal, refused
+from ums.doors.admission import admitted
 from ums.members.rights import Right
 from ums.messaging.calendar import DAY, HOUR, day_start
 from ums.messaging.engine import Engine
@@ -30,7 +30,7 @@ async def messages_sheet(request: Request) -> Response:
         channel, kind = caller.for_channel(), _kind(request.path_params["kind"])
         zone = statistics.zone_of(channel)
         begin, before, by = _asked(request.query_params, zone, engine.clock())
-    except NOT_ADMITTED as error:
+    except REFUSALS as error:
         return refused(error)
     except ValueError as error:
         return refusal(400, "INVALID", str(error))
